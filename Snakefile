@@ -1,0 +1,63 @@
+"""On the limits of model merging for multilinguality in pre-training: models, merges, scores, similarity, tables, figures.
+
+Everything is a file below results/{run}/, where `run` is a key of the experiment file:
+
+    data/corpora/{language}.jsonl   data/benchmarks/{benchmark}/{language}/…   data/tokenizer/…
+    models/{model}/model.json, model.safetensors, config.json, tokenizer
+    scores/{model}/{benchmark}/{language}.json   items/{model}/{benchmark}/{language}.parquet
+    similarity/{measure}.csv   pairs.csv   correlations.csv   published.csv
+    tables/table{1..8}.{csv,tex}   figures/figure{1..3}.{pdf,png,csv}
+
+    {model}     untrained, mono-{language}, mixed, a baseline's name, merged-{method}, pair-{a}+{b}, nested-{n};
+                any of them at a training step: {model}@{step}
+    {language}  ISO 639-3, as listed in the experiment file
+    {benchmark} multiblimp, belebele, hellaswag, xcsqa, flores200
+
+The paper's study:          snakemake --profile profiles/lumi all
+The study in miniature:     snakemake --profile profiles/laptop all
+One figure:                 snakemake --profile profiles/laptop results/laptop/figures/figure2.pdf
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/merging.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/similarity.smk"
+include: "workflow/rules/paper.smk"
+
+
+report: "workflow/report/study.rst"
+
+
+rule all:
+    """Everything: tables, figures, correlations, and the comparison with the published numbers."""
+    default_target: True
+    localrule: True
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        rules.similarity.input,
+        E.path("published.csv"),
+
+
+rule models:
+    """All models of Tables 1-6: trained, merged, or published."""
+    localrule: True
+    input:
+        [E.path("models", model, "model.json") for model in [*E.experts, *E.multilingual]],
+
+
+rule scores:
+    """Every score that a table or figure needs."""
+    localrule: True
+    input:
+        [E.score(cell) for cell in E.all_cells()],

@@ -1,0 +1,140 @@
+# Training text, tokens and benchmarks: generated in the miniature world, or read from the user's own files.
+
+CORPORA = config["data"]["corpora"]
+MINIATURE_CORPORA = CORPORA.get("miniature", {})
+CORPUS_FILES = CORPORA.get("files", {})
+MINIATURE_ITEMS = config["data"]["benchmarks"].get("miniature", {}).get("items", {})
+BENCHMARK_FILES = config["data"]["benchmarks"].get("files", {})
+
+GENERATED_FILES = {
+    "multiblimp": ["test.tsv"],
+    "belebele": ["test.jsonl"],
+    "hellaswag": ["validation.jsonl"],
+    "xcsqa": ["validation.jsonl"],
+    "flores200": ["dev.txt", "devtest.txt"],
+}
+
+
+def languages_of(mapping):
+    """A wildcard constraint: the languages that are keys of `mapping`; none at all if it is empty."""
+    return "|".join(mapping) or "none"
+
+
+rule generate_corpus:
+    """Write a language's training documents in the miniature world."""
+    input:
+        code=code("generate_corpus"),
+        grammars=[f"workflow/scripts/miniature/languages/{language}.py" for language in E.languages],
+        lexicons=[f"workflow/scripts/miniature/lexicons/{language}.yaml" for language in E.languages],
+        prompts="workflow/tasks/prompts.yaml",
+    output:
+        E.path("data/corpora/{language}.jsonl"),
+    log:
+        E.path("logs/generate_corpus/{language}.log"),
+    wildcard_constraints:
+        language=languages_of(E.languages if MINIATURE_CORPORA else ()),
+    params:
+        languages=E.languages,
+        seed=config["seed"],
+        **MINIATURE_CORPORA,
+    shell:
+        "python {input.code[0]} --language {wildcards.language} --languages {params.languages}"
+        " --documents {params.documents} --english-share {params.english_share}"
+        " --bilingual-share {params.bilingual_share} --seed {params.seed} --output {output} 2> {log}"
+
+
+rule import_corpus:
+    """Read a language's training documents from the user's own files."""
+    input:
+        code=code("import_corpus"),
+        files=lambda wildcards: CORPUS_FILES[wildcards.language],
+    output:
+        E.path("data/corpora/{language}.jsonl"),
+    log:
+        E.path("logs/import_corpus/{language}.log"),
+    wildcard_constraints:
+        language=languages_of(CORPUS_FILES),
+    shell:
+        "python {input.code[0]} --files {input.files} --output {output} 2> {log}"
+
+
+rule train_tokenizer:
+    """Train the subword tokenizer that all models share."""
+    input:
+        code=code("train_tokenizer"),
+        corpora=[E.path(f"data/corpora/{language}.jsonl") for language in E.languages],
+    output:
+        E.path("data/tokenizer/tokenizer.json"),
+        E.path("data/tokenizer/tokenizer_config.json"),
+    log:
+        E.path("logs/train_tokenizer.log"),
+    benchmark:
+        E.path("usage/train_tokenizer.tsv")
+    params:
+        folder=E.path("data/tokenizer"),
+        vocabulary=config["data"]["tokenizer"]["vocabulary"],
+    shell:
+        "python {input.code[0]} --corpora {input.corpora} --vocabulary {params.vocabulary} --output {params.folder} 2> {log}"
+
+
+rule tokenize_corpus:
+    """Turn a corpus into one stream of token ids."""
+    input:
+        code=code("tokenize_corpus"),
+        corpus=E.path("data/corpora/{language}.jsonl"),
+        tokenizer=E.path("data/tokenizer/tokenizer.json"),
+    output:
+        E.path("data/tokens/{language}.npy"),
+    log:
+        E.path("logs/tokenize_corpus/{language}.log"),
+    params:
+        tokenizer=E.path("data/tokenizer"),
+    shell:
+        "python {input.code[0]} --tokenizer {params.tokenizer} --corpora {input.corpus} --output {output} 2> {log}"
+
+
+for benchmark, files in GENERATED_FILES.items():
+
+    rule:
+        name:
+            f"generate_{benchmark}"
+        input:
+            code=code("generate_benchmark"),
+            grammar="workflow/scripts/miniature/languages/{language}.py",
+            lexicon="workflow/scripts/miniature/lexicons/{language}.yaml",
+        output:
+            [E.path(f"data/benchmarks/{benchmark}/{{language}}/{file}") for file in files],
+        log:
+            E.path(f"logs/generate_{benchmark}/{{language}}.log"),
+        wildcard_constraints:
+            language=languages_of(
+                [
+                    language
+                    for language in E.languages
+                    if benchmark in MINIATURE_ITEMS and language not in BENCHMARK_FILES.get(benchmark, {})
+                ]
+            ),
+        params:
+            benchmark=benchmark,
+            number=MINIATURE_ITEMS.get(benchmark),
+            seed=config["seed"],
+        shell:
+            "python {input.code[0]} --benchmark {params.benchmark} --language {wildcards.language}"
+            " --items {params.number} --seed {params.seed} --output {output} 2> {log}"
+
+
+rule import_benchmark:
+    """Take one file of a benchmark from the user's own files."""
+    input:
+        lambda wildcards: BENCHMARK_FILES[wildcards.benchmark][wildcards.language][wildcards.file],
+    output:
+        E.path("data/benchmarks/{benchmark}/{language}/{file}"),
+    log:
+        E.path("logs/import_benchmark/{benchmark}/{language}/{file}.log"),
+    wildcard_constraints:
+        benchmark=languages_of(BENCHMARK_FILES),
+        language=languages_of(dict.fromkeys(language for files in BENCHMARK_FILES.values() for language in files)),
+        file=r"[a-z]+\.(tsv|jsonl|txt)",
+    localrule: True
+    shell:
+        "cp {input} {output} 2> {log}"

@@ -1,0 +1,150 @@
+# Scores. A job is cut by what has to be loaded: it loads a model once and scores all cells of a suite, or makes, scores
+# and drops a batch of merges. Each cell is a file of its own all the same.
+
+TASKS = [*map(str, sorted(Path("workflow/tasks").glob("*.yaml"))), "workflow/tasks/utils.py"]
+EVALUATION = config["evaluation"]
+
+SCORE = (
+    "python {input.code[0]} --model {params.model} --name {params.name} --cells {params.cells} --data {params.data}"
+    " --settings {params.settings:q} --dtype {params.dtype} --batch-size {params.batch_size} --device {params.device}"
+    " --seed {params.seed} --threads {threads} --scores {params.scores} --items {params.item_files} 2>&1 | tee {log} >&2"
+)
+PROTOCOL = {
+    "data": E.path("data/benchmarks"),
+    "dtype": EVALUATION["dtype"],
+    "batch_size": EVALUATION["batch_size"],
+    "device": EVALUATION["device"],
+    "seed": config["seed"],
+}
+
+
+def settings(benchmarks):
+    """How some benchmarks are scored; labels and the like change no score."""
+    return as_json(
+        {
+            benchmark: {key: value for key, value in E.benchmarks[benchmark].items() if key not in ("label", "missing", "chance")}
+            for benchmark in benchmarks
+        }
+    )
+
+
+def data_of(cells):
+    """The benchmark files that some (benchmark, language) cells read."""
+    folder = E.path("data/benchmarks")
+    files = [
+        str(file)
+        for benchmark, language in cells
+        for file in benchmark_files(benchmark, language, folder, E.benchmarks[benchmark]["shots"])
+    ]
+    return list(dict.fromkeys(files))
+
+
+def score_files(model, cells):
+    """The score and item files of a model's (benchmark, language) cells."""
+    scores = [E.path("scores", model, benchmark, f"{language}.json") for benchmark, language in cells]
+    items = [E.path("items", model, benchmark, f"{language}.parquet") for benchmark, language in cells]
+    return scores + items
+
+
+for suite, benchmarks in EVALUATION["suites"].items():
+
+    rule:
+        name:
+            f"score_{suite}"
+        input:
+            code=code("score_models"),
+            tasks=TASKS,
+            model=manifest("{model}"),
+            data=data_of(E.suite_cells(suite)),
+        output:
+            score_files("{model}", E.suite_cells(suite)),
+        log:
+            E.path(f"logs/score_{suite}/{{model}}.log"),
+        benchmark:
+            E.path(f"usage/score_{suite}/{{model}}.tsv")
+        wildcard_constraints:
+            model="|".join(map(re.escape, E.multilingual)),
+        params:
+            **PROTOCOL,
+            model=E.path("models/{model}"),
+            name="{model}",
+            cells=["/".join(cell) for cell in E.suite_cells(suite)],
+            settings=settings(benchmarks),
+            scores=E.path("scores/{model}"),
+            item_files=E.path("items/{model}"),
+        shell:
+            SCORE
+
+    # Experts are scored in their own language; some have fewer benchmarks than others, and the first of Figure 2 has more.
+    for number, (languages, cells) in enumerate(E.expert_suites(suite)):
+
+        rule:
+            name:
+                f"score_{suite}_experts" if number == 0 else f"score_{suite}_experts_{'_'.join(languages)}"
+            input:
+                code=code("score_models"),
+                tasks=TASKS,
+                model=manifest("mono-{language}"),
+                data=lambda wildcards, cells=cells: data_of([(b, l.format(language=wildcards.language)) for b, l in cells]),
+            output:
+                score_files("mono-{language}", cells),
+            log:
+                E.path(f"logs/score_{suite}_experts/{{language}}.log"),
+            benchmark:
+                E.path(f"usage/score_{suite}_experts/{{language}}.tsv")
+            wildcard_constraints:
+                language="|".join(languages),
+            params:
+                **PROTOCOL,
+                model=E.path("models/mono-{language}"),
+                name="mono-{language}",
+                cells=["/".join(cell) for cell in cells],
+                settings=settings(benchmarks),
+                scores=E.path("scores/mono-{language}"),
+                item_files=E.path("items/mono-{language}"),
+            shell:
+                SCORE
+
+
+for sweep in ("pairs", "nested", "steps"):
+    merges = E.sweep(sweep)
+    size = EVALUATION["sweep_batch"]
+    for number, batch in enumerate((merges[start : start + size] for start in range(0, len(merges), size)), 1):
+
+        rule:
+            name:
+                f"score_{sweep}_{number}"
+            input:
+                code=code("score_merges"),
+                tasks=TASKS,
+                models=manifests(
+                    dict.fromkeys(
+                        parent
+                        for merge in batch
+                        for parent in [*merge["models"], *([merge["base"]] if merge.get("base") else [])]
+                    )
+                ),
+                data=data_of(dict.fromkeys(tuple(cell.split("/")) for merge in batch for cell in merge["cells"])),
+            output:
+                [
+                    file
+                    for merge in batch
+                    for file in score_files(merge["name"], [tuple(cell.split("/")) for cell in merge["cells"]])
+                ],
+            log:
+                E.path(f"logs/score_{sweep}/{number}.log"),
+            benchmark:
+                E.path(f"usage/score_{sweep}/{number}.tsv")
+            params:
+                **PROTOCOL,
+                merges=as_json(batch),
+                models=E.path("models"),
+                settings=settings(["multiblimp"]),
+                merge_dtype=config["merging"]["dtype"],
+                scores=E.path("scores"),
+                item_files=E.path("items"),
+            shell:
+                "python {input.code[0]} --merges {params.merges:q} --models {params.models} --data {params.data}"
+                " --settings {params.settings:q} --dtype {params.dtype} --merge-dtype {params.merge_dtype}"
+                " --batch-size {params.batch_size} --device {params.device} --seed {params.seed} --threads {threads}"
+                " --scores {params.scores} --items {params.item_files} 2>&1 | tee {log} >&2"

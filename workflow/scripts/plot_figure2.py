@@ -1,0 +1,79 @@
+"""MultiBLiMP accuracy of linear merges of more and more experts (paper, Figure 2).
+
+  python workflow/scripts/plot_figure2.py --experiment results/laptop/experiment.json \\
+      --scores results/laptop/scores --output figure2.pdf figure2.png figure2.csv
+
+From left to right one more expert is merged, in the configured order; each merge is tested in every language. The first is an expert
+alone. The untrained model's mean is the floor. CSV: count, added, language (`mean` for the mean), score, low, high in percent.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study.experiment import UNTRAINED, Cell, Experiment
+from study.files import run_script
+from study.scores import load_experiment, mean_over_languages, read_scores
+from study.style import accuracy_limits, draw_floor, label_ends, language_colours, new_figure, save_figure
+
+MEAN = "mean"
+
+
+def collect(experiment: Experiment, scores: Path) -> pd.DataFrame:
+    """The plotted numbers: each merge and its mean; the untrained model as a merge of none."""
+    languages = experiment.benchmark_languages("multiblimp")
+    names = pd.DataFrame({"count": 0, "added": "", "model": UNTRAINED}, index=[0])
+    for count, (language, model) in enumerate(zip(experiment.nested_order, experiment.nested_models, strict=True), start=1):
+        names.loc[count] = [count, language, model]
+    table = read_scores(experiment, [Cell(model, "multiblimp", lang) for model in names.model for lang in languages], scores)
+    table = names.merge(table, on="model")
+    means = mean_over_languages(table, ["count", "added"]).rename(columns={"mean": "score"}).assign(language=MEAN)
+    return pd.concat([table, means])[["count", "added", "language", "score", "low", "high"]].reset_index(drop=True)
+
+
+def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
+    """The figure of such a table."""
+    figure, axes = new_figure(height=2.5)
+    colours = language_colours(languages)
+    lines = table[table["count"] > 0]
+    last = lines["count"].max()
+    axes.set(xlim=(0.7, last), ylim=accuracy_limits(table[["score", "low"]].to_numpy()))
+    axes.set(xlabel="Experts merged", ylabel="MultiBLiMP accuracy (%)")
+    added = lines.drop_duplicates("count").sort_values("count")
+    axes.set_xticks(added["count"], [f"{t.count}\n{'+' if t.count > 1 else ''}{t.added}" for t in added.itertuples(name="T")])
+    axes.tick_params(axis="x", labelsize=6.5)
+    present = [language for language in languages if language in set(lines.language)]
+    for language in [*present, MEAN]:
+        colour, mean = ("black", True) if language == MEAN else (colours[language], False)
+        line = lines[lines.language == language].sort_values("count")
+        style = {"linewidth": 1.5, "zorder": 3, "label": "mean of languages"} if mean else {"linewidth": 0.8, "zorder": 2}
+        axes.plot(line["count"], line.score, color=colour, marker="o", markersize=2, **style)
+        axes.fill_between(line["count"], line.low, line.high, color=colour, alpha=0.2 if mean else 0.08, linewidth=0)
+    floor = table[(table["count"] == 0) & (table.language == MEAN)]
+    if len(floor):
+        draw_floor(axes, floor.score.iloc[0])
+    axes.legend(loc="upper right", frameon=False, handlelength=2.4)
+    figure.draw_without_rendering()  # the labels' places depend on the layout
+    ends = lines[lines["count"] == last]
+    label_ends(
+        axes, [(last, end.score, end.language, colours.get(end.language, "black")) for end in ends.itertuples()], last + 0.35
+    )
+    return figure
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiment", type=Path, required=True, help="experiment.json of the run")
+    parser.add_argument("--scores", type=Path, required=True, help="folder of score files")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help=".pdf, .png and .csv to write")
+    arguments = parser.parse_args(argv)
+    experiment = load_experiment(arguments.experiment)
+    table = collect(experiment, arguments.scores)
+    save_figure(draw(table, experiment.languages), table, arguments.output)
+
+
+if __name__ == "__main__":
+    run_script(main)

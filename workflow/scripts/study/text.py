@@ -1,0 +1,66 @@
+"""Corpora as files of documents: plain text with blank lines between documents, or JSONL with a `text` field."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from study.files import UserError
+
+
+def open_text(path: Path | str) -> TextIO:
+    """A text file for reading, decompressed if its name ends in .gz or .zst."""
+    path = Path(path)
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    if path.suffix == ".zst":
+        import zstandard
+
+        return io.TextIOWrapper(zstandard.open(path, "rb"), encoding="utf-8")
+    return open(path, encoding="utf-8")
+
+
+def read_documents(path: Path | str) -> Iterator[str]:
+    """The documents of a corpus file, empty ones left out.
+
+    Raises:
+        UserError: if the file is missing or cut short, or a line of JSONL has no text.
+    """
+    path = Path(path)
+    try:
+        with open_text(path) as lines:
+            yield from _jsonl(path, lines) if ".jsonl" in path.suffixes else _plain(lines)
+    except FileNotFoundError:
+        raise UserError(f"The corpus {path} does not exist.") from None
+    except (EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
+        raise UserError(f"The corpus {path} is damaged or cut short ({error}); fetch it again.") from None
+    except Exception as error:
+        if type(error).__name__ == "ZstdError":
+            raise UserError(f"The corpus {path} is damaged or cut short ({error}); fetch it again.") from None
+        raise
+
+
+def _jsonl(path: Path, lines: TextIO) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            text = json.loads(line)["text"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            raise UserError(f'{path}, line {number}: each line must be JSON with a "text" field.') from None
+        if text.strip():
+            yield text
+
+
+def _plain(lines: TextIO) -> Iterator[str]:
+    document: list[str] = []
+    for line in lines:
+        if line.strip():
+            document.append(line.rstrip("\n"))
+        elif document:
+            yield "\n".join(document)
+            document = []
+    if document:
+        yield "\n".join(document)
