@@ -26,6 +26,10 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# Used with --software-deployment-method apptainer; the recipe is envs/main.def. Else the jobs run in the caller's environment.
+container: "envs/main.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
@@ -41,23 +45,23 @@ report: "workflow/report/study.rst"
 rule all:
     """Everything: tables, figures, correlations, and the comparison with the published numbers."""
     default_target: True
-    localrule: True
     input:
         rules.tables.input,
         rules.figures.input,
         rules.similarity.input,
         E.path("published.csv"),
+    localrule: True
 
 
 rule models:
-    """All models of Tables 1-6: trained, merged, or published."""
-    localrule: True
     input:
         [E.path("models", model, "model.json") for model in [*E.experts, *E.multilingual]],
+    """All models of Tables 1-6: trained, merged, or published."""
+    localrule: True
 
 
 rule scores:
-    """Every score that a table or figure needs."""
-    localrule: True
     input:
         [E.score(cell) for cell in E.all_cells()],
+    """Every score that a table or figure needs."""
+    localrule: True

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import score_models
 import torch
 from lm_eval.models.huggingface import HFLM
 from sacrebleu.metrics import CHRF
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, Cohere2Config, Gemma2Config, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+import score_models
 from study.benchmarks import draw_shots, read_items, select
 from study.files import UserError
 from study.scoring import Scorer, choice_metrics, chrf, chrf_statistics, corpus_chrf, write_result

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,13 @@ from study.validation import checked
 
 E = Experiment(checked(config, workflow.basedir))
 
+# Only the download rules speak to the hub; every other job, here or on a cluster, must find its files on the disk.
+os.environ.update(HF_HUB_OFFLINE="1")
+if config.get("hub", {}).get("cache"):
+    os.environ.update(HF_HUB_CACHE=config["hub"]["cache"])
+# Published checkpoints that are downloaded for Figure 1 and deleted after use.
+CHECKPOINTS = {model for model in E.adopted if "@" in model}
+
 SCRIPTS = Path("workflow/scripts")
 # What only moves files about and makes names; editing it changes no result.
 PLUMBING = {"study/files.py", "study/experiment.py", "study/validation.py"}
@@ -21,10 +29,7 @@ PLUMBING = {"study/files.py", "study/experiment.py", "study/validation.py"}
 
 wildcard_constraints:
     language="|".join(E.languages),
-    method="|".join(E.merges),
     benchmark="|".join(BENCHMARKS),
-    step=r"\d+",
-    count=r"\d+",
 
 
 @cache
@@ -52,14 +57,122 @@ def code(name):
 
 
 def manifest(model):
-    """The small file that says a model is there."""
-    return E.path("models", model, "model.json")
+    """The small file that says a model is there; of a checkpoint that is deleted after use, the folder itself."""
+    return E.path("models", model) if model in CHECKPOINTS else E.path("models", model, "model.json")
 
 
 def manifests(models):
     return [manifest(model) for model in models]
 
 
+def alternatives(names):
+    """A wildcard constraint: one of the names; nothing at all if there are none."""
+    return "|".join(map(re.escape, sorted(names))) or "none"
+
+
 def as_json(content):
     """A part of the experiment file as one shell word."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def input_folder(name, levels=1):
+    """A parameter: the folder so many levels above a named input, of several the first."""
+
+    def folder(wildcards, input):
+        files = input.get(name)
+        return str(Path(files if isinstance(files, str) else files[0]).parents[levels - 1])
+
+    return folder
+
+
+def output_folder(levels=1, index=0):
+    """A parameter: the folder so many levels above an output."""
+    return lambda wildcards, output: str(Path(output[index]).parents[levels - 1])
+
+
+# Training -------------------------------------------------------------------------------------------------------------
+
+TRAINING = config.get("training", {})
+STEPS = [step for step in TRAINING.get("save_steps", []) if step != TRAINING["steps"]]
+
+
+def kept(model):
+    """The manifests that training a model leaves: of the model, and of its checkpoints."""
+    return [manifest(model), *(manifest(f"{model}@{step}") for step in STEPS)]
+
+
+# Merging --------------------------------------------------------------------------------------------------------------
+
+
+def parents(model):
+    """The manifests of what a merge is made from."""
+    recipe = E.recipe(model)
+    return manifests([*recipe["models"], *([recipe["base"]] if recipe["base"] else [])])
+
+
+def merge_params(model):
+    """How a merge is made, as arguments of merge_models.py."""
+    recipe = E.recipe(model)
+    return {
+        "method": as_json(recipe["method"]),
+        "models": [E.path("models", parent) for parent in recipe["models"]],
+        "base": f"--base {E.path('models', recipe['base'])}" if recipe["base"] else "",
+    }
+
+
+# Evaluation -----------------------------------------------------------------------------------------------------------
+
+EVALUATION = config["evaluation"]
+BENCHMARKS_FOLDER = E.path("data/benchmarks")
+
+
+def settings(benchmarks):
+    """How some benchmarks are scored; labels and the like change no score."""
+    unused = ("label", "missing", "chance")
+    chosen = {b: {key: value for key, value in E.benchmarks[b].items() if key not in unused} for b in benchmarks}
+    return as_json(chosen)
+
+
+def data_of(cells):
+    """The benchmark files that some (benchmark, language) cells read."""
+    files = [
+        str(file)
+        for benchmark, language in cells
+        for file in benchmark_files(benchmark, language, BENCHMARKS_FOLDER, E.benchmarks[benchmark]["shots"])
+    ]
+    return list(dict.fromkeys(files))
+
+
+def score_files(model, cells):
+    """The score files of a model's (benchmark, language) cells, then their item files."""
+    scores = [E.path("scores", model, benchmark, f"{language}.json") for benchmark, language in cells]
+    items = [E.path("items", model, benchmark, f"{language}.parquet") for benchmark, language in cells]
+    return scores + items
+
+
+def batches(sweep):
+    """The merges of a sweep in batches that one process makes, scores and drops; numbered from 1."""
+    merges, size = E.sweep(sweep), EVALUATION["sweep_batch"]
+    return enumerate((merges[start : start + size] for start in range(0, len(merges), size)), 1)
+
+
+# Tables and figures ---------------------------------------------------------------------------------------------------
+
+
+def representations(pooling, text):
+    """The files of all experts' representations in one pooling and text."""
+    return [E.path(f"similarity/representations/{pooling}/{text}/mono-{language}.safetensors") for language in E.languages]
+
+
+def table(number):
+    return [E.path(f"tables/table{number}.{extension}") for extension in ("csv", "tex")]
+
+
+def figure(name):
+    return [E.path(f"figures/{name}.{extension}") for extension in ("pdf", "png", "csv")]
+
+
+def shown(paths, category, what):
+    """The outputs, with the picture or else the CSV among them in the report."""
+    chosen = next(path for path in paths if path.endswith((".png", ".csv")))
+    return [report(path, category=category, labels={"what": what}) if path == chosen else path for path in paths]

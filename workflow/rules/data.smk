@@ -1,11 +1,13 @@
-# Training text, tokens and benchmarks: generated in the miniature world, or read from the user's own files.
+# Training text, tokens and benchmarks: generated in the miniature world, read from the user's own files, or fetched from the hub.
 
-CORPORA = config["data"]["corpora"]
+CORPORA = config["data"].get("corpora", {})
 MINIATURE_CORPORA = CORPORA.get("miniature", {})
 CORPUS_FILES = CORPORA.get("files", {})
 MINIATURE_ITEMS = config["data"]["benchmarks"].get("miniature", {}).get("items", {})
 BENCHMARK_FILES = config["data"]["benchmarks"].get("files", {})
 
+# Grammars build on each other, so every text depends on all of them.
+GRAMMARS = sorted(str(path) for path in Path("workflow/scripts/miniature").glob("*/*.*") if path.suffix in (".py", ".yaml"))
 GENERATED_FILES = {
     "multiblimp": ["test.tsv"],
     "belebele": ["test.jsonl"],
@@ -15,28 +17,22 @@ GENERATED_FILES = {
 }
 
 
-def languages_of(mapping):
-    """A wildcard constraint: the languages that are keys of `mapping`; none at all if it is empty."""
-    return "|".join(mapping) or "none"
-
-
 rule generate_corpus:
     """Write a language's training documents in the miniature world."""
     input:
         code=code("generate_corpus"),
-        grammars=[f"workflow/scripts/miniature/languages/{language}.py" for language in E.languages],
-        lexicons=[f"workflow/scripts/miniature/lexicons/{language}.yaml" for language in E.languages],
+        grammars=GRAMMARS,
         prompts="workflow/tasks/prompts.yaml",
     output:
         E.path("data/corpora/{language}.jsonl"),
     log:
         E.path("logs/generate_corpus/{language}.log"),
     wildcard_constraints:
-        language=languages_of(E.languages if MINIATURE_CORPORA else ()),
+        language=alternatives(E.languages if MINIATURE_CORPORA else ()),
     params:
+        **MINIATURE_CORPORA,
         languages=E.languages,
         seed=config["seed"],
-        **MINIATURE_CORPORA,
     shell:
         "python {input.code[0]} --language {wildcards.language} --languages {params.languages}"
         " --documents {params.documents} --english-share {params.english_share}"
@@ -53,7 +49,7 @@ rule import_corpus:
     log:
         E.path("logs/import_corpus/{language}.log"),
     wildcard_constraints:
-        language=languages_of(CORPUS_FILES),
+        language=alternatives(CORPUS_FILES),
     shell:
         "python {input.code[0]} --files {input.files} --output {output} 2> {log}"
 
@@ -71,8 +67,8 @@ rule train_tokenizer:
     benchmark:
         E.path("usage/train_tokenizer.tsv")
     params:
-        folder=E.path("data/tokenizer"),
-        vocabulary=config["data"]["tokenizer"]["vocabulary"],
+        folder=output_folder(),
+        vocabulary=config["data"].get("tokenizer", {}).get("vocabulary"),
     shell:
         "python {input.code[0]} --corpora {input.corpora} --vocabulary {params.vocabulary} --output {params.folder} 2> {log}"
 
@@ -88,7 +84,7 @@ rule tokenize_corpus:
     log:
         E.path("logs/tokenize_corpus/{language}.log"),
     params:
-        tokenizer=E.path("data/tokenizer"),
+        tokenizer=input_folder("tokenizer"),
     shell:
         "python {input.code[0]} --tokenizer {params.tokenizer} --corpora {input.corpus} --output {output} 2> {log}"
 
@@ -100,14 +96,13 @@ for benchmark, files in GENERATED_FILES.items():
             f"generate_{benchmark}"
         input:
             code=code("generate_benchmark"),
-            grammar="workflow/scripts/miniature/languages/{language}.py",
-            lexicon="workflow/scripts/miniature/lexicons/{language}.yaml",
+            grammars=GRAMMARS,
         output:
             [E.path(f"data/benchmarks/{benchmark}/{{language}}/{file}") for file in files],
         log:
             E.path(f"logs/generate_{benchmark}/{{language}}.log"),
         wildcard_constraints:
-            language=languages_of(
+            language=alternatives(
                 [
                     language
                     for language in E.languages
@@ -132,9 +127,31 @@ rule import_benchmark:
     log:
         E.path("logs/import_benchmark/{benchmark}/{language}/{file}.log"),
     wildcard_constraints:
-        benchmark=languages_of(BENCHMARK_FILES),
-        language=languages_of(dict.fromkeys(language for files in BENCHMARK_FILES.values() for language in files)),
+        benchmark=alternatives(BENCHMARK_FILES),
+        language=alternatives(dict.fromkeys(language for files in BENCHMARK_FILES.values() for language in files)),
         file=r"[a-z]+\.(tsv|jsonl|txt)",
     localrule: True
     shell:
         "cp {input} {output} 2> {log}"
+
+
+rule download_benchmark:
+    """Fetch one file of a benchmark from the hub, in the form that the study reads."""
+    input:
+        code=ancient(code("download_benchmark")),
+    output:
+        E.path("data/benchmarks/{source}"),
+    log:
+        E.path("logs/download_benchmark/{source}.log"),
+    wildcard_constraints:
+        source=alternatives(E.benchmark_sources),
+    retries: 3
+    localrule: True
+    params:
+        repository=lambda wildcards: E.benchmark_sources[wildcards.source]["repository"],
+        revision=lambda wildcards: E.benchmark_sources[wildcards.source]["revision"],
+        path=lambda wildcards: E.benchmark_sources[wildcards.source]["path"],
+        language=lambda wildcards: wildcards.source.split("/")[1],
+    shell:
+        "HF_HUB_OFFLINE=0 python {input.code[0]} --repository {params.repository} --revision {params.revision}"
+        " --path {params.path} --language {params.language} --output {output} 2> {log}"

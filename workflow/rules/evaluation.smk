@@ -2,7 +2,6 @@
 # and drops a batch of merges. Each cell is a file of its own all the same.
 
 TASKS = [*map(str, sorted(Path("workflow/tasks").glob("*.yaml"))), "workflow/tasks/utils.py"]
-EVALUATION = config["evaluation"]
 
 SCORE = (
     "python {input.code[0]} --model {params.model} --name {params.name} --cells {params.cells} --data {params.data}"
@@ -10,40 +9,12 @@ SCORE = (
     " --seed {params.seed} --threads {threads} --scores {params.scores} --items {params.item_files} 2>&1 | tee {log} >&2"
 )
 PROTOCOL = {
-    "data": E.path("data/benchmarks"),
+    "data": input_folder("data", 3),
     "dtype": EVALUATION["dtype"],
     "batch_size": EVALUATION["batch_size"],
     "device": EVALUATION["device"],
     "seed": config["seed"],
 }
-
-
-def settings(benchmarks):
-    """How some benchmarks are scored; labels and the like change no score."""
-    return as_json(
-        {
-            benchmark: {key: value for key, value in E.benchmarks[benchmark].items() if key not in ("label", "missing", "chance")}
-            for benchmark in benchmarks
-        }
-    )
-
-
-def data_of(cells):
-    """The benchmark files that some (benchmark, language) cells read."""
-    folder = E.path("data/benchmarks")
-    files = [
-        str(file)
-        for benchmark, language in cells
-        for file in benchmark_files(benchmark, language, folder, E.benchmarks[benchmark]["shots"])
-    ]
-    return list(dict.fromkeys(files))
-
-
-def score_files(model, cells):
-    """The score and item files of a model's (benchmark, language) cells."""
-    scores = [E.path("scores", model, benchmark, f"{language}.json") for benchmark, language in cells]
-    items = [E.path("items", model, benchmark, f"{language}.parquet") for benchmark, language in cells]
-    return scores + items
 
 
 for suite, benchmarks in EVALUATION["suites"].items():
@@ -66,12 +37,12 @@ for suite, benchmarks in EVALUATION["suites"].items():
             model="|".join(map(re.escape, E.multilingual)),
         params:
             **PROTOCOL,
-            model=E.path("models/{model}"),
+            model=input_folder("model"),
             name="{model}",
             cells=["/".join(cell) for cell in E.suite_cells(suite)],
             settings=settings(benchmarks),
-            scores=E.path("scores/{model}"),
-            item_files=E.path("items/{model}"),
+            scores=output_folder(2),
+            item_files=output_folder(2, -1),
         shell:
             SCORE
 
@@ -96,20 +67,18 @@ for suite, benchmarks in EVALUATION["suites"].items():
                 language="|".join(languages),
             params:
                 **PROTOCOL,
-                model=E.path("models/mono-{language}"),
+                model=input_folder("model"),
                 name="mono-{language}",
                 cells=["/".join(cell) for cell in cells],
                 settings=settings(benchmarks),
-                scores=E.path("scores/mono-{language}"),
-                item_files=E.path("items/mono-{language}"),
+                scores=output_folder(2),
+                item_files=output_folder(2, -1),
             shell:
                 SCORE
 
 
 for sweep in ("pairs", "nested", "steps"):
-    merges = E.sweep(sweep)
-    size = EVALUATION["sweep_batch"]
-    for number, batch in enumerate((merges[start : start + size] for start in range(0, len(merges), size)), 1):
+    for number, batch in batches(sweep):
 
         rule:
             name:
@@ -124,13 +93,10 @@ for sweep in ("pairs", "nested", "steps"):
                         for parent in [*merge["models"], *([merge["base"]] if merge.get("base") else [])]
                     )
                 ),
-                data=data_of(dict.fromkeys(tuple(cell.split("/")) for merge in batch for cell in merge["cells"])),
+                data=data_of([cell for merge in batch for cell in E.cells_of(merge)]),
             output:
-                [
-                    file
-                    for merge in batch
-                    for file in score_files(merge["name"], [tuple(cell.split("/")) for cell in merge["cells"]])
-                ],
+                [E.path("scores", merge["name"], b, f"{l}.json") for merge in batch for b, l in E.cells_of(merge)],
+                [E.path("items", merge["name"], b, f"{l}.parquet") for merge in batch for b, l in E.cells_of(merge)],
             log:
                 E.path(f"logs/score_{sweep}/{number}.log"),
             benchmark:
@@ -138,11 +104,11 @@ for sweep in ("pairs", "nested", "steps"):
             params:
                 **PROTOCOL,
                 merges=as_json(batch),
-                models=E.path("models"),
+                models=lambda wildcards: E.path("models"),
                 settings=settings(["multiblimp"]),
                 merge_dtype=config["merging"]["dtype"],
-                scores=E.path("scores"),
-                item_files=E.path("items"),
+                scores=output_folder(3),
+                item_files=output_folder(3, -1),
             shell:
                 "python {input.code[0]} --merges {params.merges:q} --models {params.models} --data {params.data}"
                 " --settings {params.settings:q} --dtype {params.dtype} --merge-dtype {params.merge_dtype}"

@@ -7,22 +7,6 @@ MERGE = (
 )
 
 
-def parents(model):
-    """The manifests of what a merge is made from."""
-    recipe = E.recipe(model)
-    return manifests([*recipe["models"], *([recipe["base"]] if recipe["base"] else [])])
-
-
-def merge_params(model):
-    recipe = E.recipe(model)
-    base = f"--base {E.path('models', recipe['base'])}" if recipe["base"] else ""
-    return {
-        "method": as_json(recipe["method"]),
-        "models": [E.path("models", parent) for parent in recipe["models"]],
-        "base": base,
-    }
-
-
 for method in E.merges:
 
     rule:
@@ -41,7 +25,7 @@ for method in E.merges:
             **merge_params(f"merged-{method}"),
             dtype=config["merging"]["dtype"],
             seed=config["seed"],
-            model=E.path(f"models/merged-{method}"),
+            model=output_folder(),
         shell:
             MERGE
 
@@ -69,6 +53,6 @@ rule merge_on_demand:
         base=lambda wildcards: merge_params(wildcards.merge)["base"],
         dtype=config["merging"]["dtype"],
         seed=config["seed"],
-        model=E.path("models/{merge}"),
+        model=output_folder(),
     shell:
         MERGE

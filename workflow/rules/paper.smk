@@ -1,41 +1,26 @@
 # Tables 1-8, Figures 1-3, and our numbers beside the paper's.
 
 TABLE_OF = {"multiblimp": 2, "belebele": 3, "hellaswag": 4, "xcsqa": 5, "flores200": 6}
-FIGURE_FORMATS = ["pdf", "png", "csv"]
-
-
-def table(number):
-    return [E.path(f"tables/table{number}.{extension}") for extension in ("csv", "tex")]
-
-
-def figure(name):
-    return [E.path(f"figures/{name}.{extension}") for extension in FIGURE_FORMATS]
-
-
-def shown(paths, category, what):
-    """The outputs, with the picture or the CSV of each in the report."""
-    chosen = next(path for path in paths if path.endswith((".png", ".csv")))
-    return [report(path, category=category, labels={"what": what}) if path == chosen else path for path in paths]
 
 
 rule tables:
-    """Tables 1-8 as CSV and LaTeX."""
-    localrule: True
     input:
         table(1),
         [table(TABLE_OF[benchmark]) for benchmark in E.benchmarks],
         table(7) if "flores200" in E.benchmarks else [],
         table(8),
+    """Tables 1-8 as CSV and LaTeX."""
+    localrule: True
 
 
 rule figures:
-    """Figures 1-3 and the figures of every similarity measure."""
-    localrule: True
     input:
         [figure(f"figure{number}") for number in (1, 2, 3)],
         figure("similarity_heat_maps"),
         figure("similarity_scatter"),
         figure("cka_layers"),
+    """Figures 1-3 and the figures of every similarity measure."""
+    localrule: True
 
 
 rule record_experiment:
@@ -46,7 +31,7 @@ rule record_experiment:
         E.path("logs/record_experiment.log"),
     localrule: True
     params:
-        experiment=as_json(config),
+        experiment=lambda wildcards: as_json(config),  # a function: braces in its values are no wildcards
     shell:
         "printf '%s\\n' {params.experiment:q} > {output} 2> {log}"
 
@@ -64,8 +49,8 @@ rule tabulate_overview:
         E.path("logs/tabulate_overview.log"),
     localrule: True
     params:
-        models=E.path("models"),
-        scores=E.path("scores"),
+        models=input_folder("models", 2),
+        scores=input_folder("scores", 3),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --models {params.models}"
         " --output {output} 2> {log}"
@@ -87,7 +72,7 @@ for benchmark in E.benchmarks:
         localrule: True
         params:
             benchmark=benchmark,
-            scores=E.path("scores"),
+            scores=input_folder("scores", 3),
         shell:
             "python {input.code[0]} --experiment {input.experiment} --scores {params.scores}"
             " --benchmark {params.benchmark} --output {output} 2> {log}"
@@ -107,7 +92,7 @@ rule tabulate_samples:
         E.path("logs/tabulate_samples.log"),
     localrule: True
     params:
-        items_folder=E.path("items"),
+        items_folder=input_folder("item_files", 3),
         table=table(7),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --items {params.items_folder} --sentences {input.sentences}"
@@ -140,7 +125,7 @@ rule plot_figure1:
         E.path("logs/plot_figure1.log"),
     localrule: True
     params:
-        scores=E.path("scores"),
+        scores=input_folder("scores", 3),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --output {output} 2> {log}"
 
@@ -160,7 +145,7 @@ rule plot_figure2:
         E.path("logs/plot_figure2.log"),
     localrule: True
     params:
-        scores=E.path("scores"),
+        scores=input_folder("scores", 3),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --output {output} 2> {log}"
 
@@ -219,19 +204,19 @@ rule compare_published:
         E.path("logs/compare_published.log"),
     localrule: True
     params:
-        scores=E.path("scores"),
+        scores=input_folder("scores", 3),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores}"
         " --correlations {input.correlations} --output {output} 2> {log}"
 
 
 rule published:
-    """From the published numbers alone, with no model: Table 8, Figure 3, and the tables checked against each other."""
-    localrule: True
     input:
         "results/published/correlations.csv",
         "results/published/check.csv",
-        expand("results/published/figures/figure3.{extension}", extension=FIGURE_FORMATS),
+        expand("results/published/figures/figure3.{extension}", extension=["pdf", "png", "csv"]),
+    """From the published numbers alone, with no model: Table 8, Figure 3, and the tables checked against each other."""
+    localrule: True
 
 
 rule correlate_published:
@@ -257,7 +242,7 @@ rule plot_published_figure3:
         pairs="data/published/pairs.csv",
         correlations="results/published/correlations.csv",
     output:
-        expand("results/published/figures/figure3.{extension}", extension=FIGURE_FORMATS),
+        expand("results/published/figures/figure3.{extension}", extension=["pdf", "png", "csv"]),
     log:
         "results/published/logs/plot_published_figure3.log",
     localrule: True

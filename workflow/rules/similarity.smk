@@ -23,18 +23,13 @@ JOINED = {
 }
 
 
-def representations(pooling, text):
-    """The files of all experts' representations in one pooling and text."""
-    return [E.path(f"similarity/representations/{pooling}/{text}/mono-{language}.safetensors") for language in E.languages]
-
-
 rule similarity:
-    """All similarity measures between the experts, and their correlations with what merging costs."""
-    localrule: True
     input:
         [E.path("similarity", name) for name in JOINED.values()],
         E.path("correlations.csv"),
         E.path("correlations_floor.csv"),
+    """All similarity measures between the experts, and their correlations with what merging costs."""
+    localrule: True
 
 
 rule extract_representations:
@@ -55,13 +50,13 @@ rule extract_representations:
     benchmark:
         E.path("usage/extract_representations/{language}.tsv")
     params:
-        model=E.path("models/mono-{language}"),
+        model=input_folder("model"),
         texts=[f"{language}={E.path(f'data/benchmarks/flores200/{language}/devtest.txt')}" for language in E.languages],
         common=SIMILARITY["language"],
         max_tokens=SIMILARITY["max_tokens"],
         dtype=EVALUATION["dtype"],
         device=EVALUATION["device"],
-        folder=E.path("similarity/representations"),
+        folder=output_folder(3),
     shell:
         "python {input.code[0]} --model {params.model} --text {params.texts}"
         " --write common={params.common} own={wildcards.language} --max-tokens {params.max_tokens}"
@@ -83,7 +78,7 @@ rule compute_cka:
     wildcard_constraints:
         variant="|".join(CKA_VARIANTS),
     params:
-        folder=lambda wildcards: E.path("similarity/representations", *CKA_VARIANTS[wildcards.variant]),
+        folder=input_folder("representations"),
     shell:
         "python {input.code[0]} --representations {params.folder} --output {output.layers} --average {output.average} 2> {log}"
 
@@ -101,7 +96,7 @@ rule measure_neighbours:
     benchmark:
         E.path("usage/measure_neighbours.tsv")
     params:
-        folder=E.path("similarity/representations/mean/common"),
+        folder=input_folder("representations"),
     shell:
         "python {input.code[0]} --representations {params.folder} --output {output.layers} --average {output.average} 2> {log}"
 
@@ -120,7 +115,7 @@ rule measure_neurons:
     benchmark:
         E.path("usage/measure_neurons.tsv")
     params:
-        folder=E.path("similarity/activations"),
+        folder=input_folder("activations"),
     shell:
         "python {input.code[0]} --activations {params.folder} --output {output.layers} --shares {output.shares}"
         " --average {output.average} 2> {log}"
@@ -175,7 +170,7 @@ rule tabulate_pairs:
         E.path("logs/tabulate_pairs.log"),
     localrule: True
     params:
-        scores=E.path("scores"),
+        scores=input_folder("scores", 3),
         similarity=[
             f"{name}={E.path('similarity', file)}" if name.startswith("cka_") else E.path("similarity", file)
             for name, file in JOINED.items()

@@ -56,7 +56,7 @@ def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
     floor = table[(table.model == UNTRAINED) & (table.language == MEAN)]
     if len(floor):
         draw_floor(axes, floor.score.iloc[0])
-    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.66), frameon=False, handlelength=2.4)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, handlelength=2.4, columnspacing=1.2)
     figure.draw_without_rendering()  # the labels' places depend on the layout
     for model in MODELS:
         ends = lines[(lines.model == model) & (lines.step == last) & (lines.language != MEAN)]

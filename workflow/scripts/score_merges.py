@@ -75,7 +75,11 @@ def main(argv: list[str] | None = None) -> None:
                 scorer.score(benchmark, language), task["name"], checksum, args.scores / task["name"], args.items / task["name"]
             )
         seconds = time.monotonic() - start
-        print(f"{number}/{len(args.merges)} {task['name']}: {len(task['cells'])} cells, {seconds:.1f} s", file=sys.stderr, flush=True)
+        print(
+            f"{number}/{len(args.merges)} {task['name']}: {len(task['cells'])} cells, {seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

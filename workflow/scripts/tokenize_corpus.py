@@ -6,7 +6,6 @@ Example:
 """
 
 import argparse
-
 from pathlib import Path
 
 import numpy as np

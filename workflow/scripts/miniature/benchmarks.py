@@ -16,7 +16,7 @@ from miniature.documents import (
     fact_clauses,
 )
 from miniature.language import Language
-from miniature.world import FACTS, PEOPLE, PLACES, SCRIPTS, THINGS, Beside, Clause, NounPhrase, Relative
+from miniature.world import PEOPLE, PLACES, SCRIPTS, THINGS, Beside, Clause, NounPhrase, Relative
 
 Row = dict[str, Any]
 
@@ -32,18 +32,18 @@ def _unique(rows: Iterator[tuple[Any, Row]]) -> Iterator[Row]:
 
 
 def minimal_pairs(language: Language, count: int, seed: int) -> list[Row]:
-    """MultiBLiMP (Jumelet et al. 2025): sentences that differ in the verb, in equal parts of the language's phenomena."""
+    """MultiBLiMP (Jumelet et al. 2025): sentences that differ in the verb; half of the pairs, as there, in its number."""
     narrator = Narrator(random.Random(f"multiblimp {seed}"), held_out=True)
 
     def pairs(phenomenon: str) -> Iterator[tuple[Any, Row]]:
         for _ in range(200 * count):
-            clause = narrator.event(attractor=0.5)
+            clause = narrator.event(attractor=0.4)
             for name, right, wrong in language.minimal_pairs(clause):
                 if name == phenomenon:
                     yield right, {"sen": right, "wrong_sen": wrong, "phenomenon": PHENOMENA[name], **_attractor(clause)}
 
-    share, rest = divmod(count, len(language.phenomena))
-    wanted = [share + (index < rest) for index in range(len(language.phenomena))]
+    others = len(language.phenomena) - 1
+    wanted = [count - others * (count // 2 // others), *[count // 2 // others] * others]
     return [
         row
         for phenomenon, number in zip(language.phenomena, wanted, strict=True)

@@ -6,9 +6,12 @@ heavy: every job on a cluster parses the workflow anew.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+from study.languages import language as named
 
 BENCHMARKS = ("multiblimp", "belebele", "hellaswag", "xcsqa", "flores200")
 UNTRAINED, MIXED = "untrained", "mixed"
@@ -192,6 +195,11 @@ class Experiment:
             if model not in scored_elsewhere
         ]
 
+    @staticmethod
+    def cells_of(merge: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The (benchmark, language) cells of a merge of a sweep."""
+        return [tuple(cell.split("/")) for cell in merge["cells"]]
+
     def recipe(self, model: str) -> dict[str, Any]:
         """What a merge is made from: its `models`, and the `method` and `base` if there are several."""
         name, _, step = model.partition("@")
@@ -208,6 +216,53 @@ class Experiment:
             return {"models": [model]}
         weights = {"merge_method": "linear", "model_parameters": {"weight": 1 / len(languages)}}
         return {"models": [expert(language) + suffix for language in languages], "method": weights, "base": None}
+
+    # What comes from the hub -------------------------------------------------------------------------------------------
+
+    @property
+    def trains(self) -> bool:
+        """Whether the models are trained here; else they are adopted from the hub."""
+        return "train" in self.config["models"]["experts"]
+
+    @cached_property
+    def adopted(self) -> dict[str, dict[str, Any]]:
+        """Every model that comes from the hub: its `repository`, `revision`, and how many `tokens` it was trained on, if known.
+
+        A commit under `models.revisions` is taken instead of the branch.
+        """
+        models = self.config["models"]
+        found = {}
+        trained = {expert(language): (models["experts"], named(language)) for language in self.languages}
+        for name, (block, language) in {**trained, MIXED: (models[MIXED], None)}.items():
+            if "hub" in block:
+                repository = block["hub"]["repository"].format(language=language)
+                found[name] = {"repository": repository, "revision": block["hub"]["final"], "tokens": block.get("tokens")}
+                for step in self.steps[:-1]:
+                    revision = block["hub"]["step"].format(step=step)
+                    found[at_step(name, step)] = {"repository": repository, "revision": revision}
+        for name, block in [(UNTRAINED, models.get(UNTRAINED, {})), *self.baselines.items()]:
+            if "hub" in block:
+                found[name] = {**block["hub"], "tokens": block.get("tokens")}
+        pinned = models.get("revisions", {})
+        return {name: {**source, "revision": pinned.get(name, source["revision"])} for name, source in found.items()}
+
+    @cached_property
+    def benchmark_sources(self) -> dict[str, dict[str, str]]:
+        """Every benchmark file that comes from the hub, "{benchmark}/{language}/{file}": its repository, revision and path there."""
+        benchmarks = self.config["data"]["benchmarks"]
+        own = benchmarks.get("files", {})
+        found = {}
+        for benchmark, source in benchmarks.get("hub", {}).items():
+            for language in self.benchmark_languages(benchmark):
+                chosen = source.get("languages", {}).get(language, source)
+                for file, path in chosen["files"].items():
+                    if file not in own.get(benchmark, {}).get(language, {}):
+                        found[f"{benchmark}/{language}/{file}"] = {
+                            "repository": chosen["repository"],
+                            "revision": chosen["revision"],
+                            "path": path.format(language=named(language)),
+                        }
+        return found
 
     # Paths ------------------------------------------------------------------------------------------------------------
 

@@ -21,14 +21,19 @@ def mergekit_config(method: Mapping[str, Any], models: Sequence[Path], base: Pat
         base: the model that task vectors start from, for methods that have one.
         dtype: of the computation and of the result.
     """
+
+    def reference(model: Path) -> dict[str, Any]:
+        # As a plain string, mergekit would take what follows the @ of a checkpoint's name for a revision.
+        return {"model": {"path": str(model)}}
+
     config: dict[str, Any] = {
         "merge_method": method["merge_method"],
-        "models": [{"model": str(model), "parameters": dict(method.get("model_parameters", {}))} for model in models],
+        "models": [{"model": reference(model), "parameters": dict(method.get("model_parameters", {}))} for model in models],
         "parameters": dict(method.get("parameters", {})),
         "dtype": dtype,
     }
     if base is not None:
-        config["base_model"] = str(base)
+        config["base_model"] = reference(base)
     return config
 
 

@@ -77,11 +77,9 @@ def save_model(model: Any, tokenizer_directory: Path | str, directory: Path | st
 def write_manifest(directory: Path | str, manifest: dict[str, Any]) -> None:
     """Write `model.json`: the model's name, the checksum of its weights, and what `manifest` says."""
     directory = Path(directory)
-    weights = sorted(directory.glob("*.safetensors"))
-    if len(weights) == 1:
-        checksum = sha256(weights[0])
-    else:  # shards: the checksum of their checksums, in the order of their names
-        checksum = hashlib.sha256("".join(map(sha256, weights)).encode()).hexdigest()
+    # Of several shards, the checksum of their checksums in the order of their names.
+    checksums = [sha256(path) for path in sorted(directory.glob("*.safetensors"))]
+    checksum = checksums[0] if len(checksums) == 1 else hashlib.sha256("".join(checksums).encode()).hexdigest()
     write_json(directory / MANIFEST, {"model": directory.name, "sha256": checksum, **manifest})
 
 
