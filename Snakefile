@@ -43,8 +43,8 @@ report: "workflow/report/study.rst"
 
 
 rule all:
-    """Everything: tables, figures, correlations, and the comparison with the published numbers."""
     default_target: True
+    """Everything: tables, figures, correlations, and the comparison with the published numbers."""
     input:
         rules.tables.input,
         rules.figures.input,
@@ -54,14 +54,14 @@ rule all:
 
 
 rule models:
+    """All models of Tables 1-6: trained, merged, or published."""
     input:
         [E.path("models", model, "model.json") for model in [*E.experts, *E.multilingual]],
-    """All models of Tables 1-6: trained, merged, or published."""
     localrule: True
 
 
 rule scores:
+    """Every score that a table or figure needs."""
     input:
         [E.score(cell) for cell in E.all_cells()],
-    """Every score that a table or figure needs."""
     localrule: True

@@ -101,6 +101,14 @@ def test_too_few_languages_for_a_permutation_is_said(tmp_path):
     assert "not possible" in paragraph.read_text()
 
 
+def test_a_constant_measure_is_left_out_or_refused_if_asked_for(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("a,b,delta,x,y\np,q,-1,1,7\np,r,-2,3,7\nq,r,-4,4,7\np,s,-3,1,7\nq,s,-1,2,7\n")
+    assert list(run(tmp_path, path).measure) == ["x"]
+    with pytest.raises(UserError, match="y has the same value for every pair"):
+        run(tmp_path, path, "--measures", "x", "y")
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -110,7 +118,7 @@ def test_too_few_languages_for_a_permutation_is_said(tmp_path):
         ("a,b,delta,x\np,q,-1,1\np,r,-2,2\nq,r,-3,3\n", "at least four"),
         ("a,b,delta,x\np,q,-1,1\np,r,-2,2\nq,r,-3,3\nr,p,-1,2\n", "line 5: the pair r, p is there twice"),
         ("a,b,delta,x\np,q,-1,1\np,r,-2,2\nq,r,-3,3\ns,s,-1,2\n", "line 5: s is paired with itself"),
-        ("a,b,delta,x\np,q,-1,1\np,r,-2,1\nq,r,-3,1\np,s,-1,1\n", "x has the same value"),
+        ("a,b,delta,x\np,q,-1,1\np,r,-2,1\nq,r,-3,1\np,s,-1,1\n", "no column of a measure"),
         ("a,b,delta\np,q,-1\np,r,-2\nq,r,-3\np,s,-1\n", "no column of a measure"),
         ("a,b,delta,x\np,,-1,1\np,r,-2,1\nq,r,-3,1\np,s,-1,1\n", "without a or b"),
     ],

@@ -36,7 +36,7 @@ rule generate_corpus:
     shell:
         "python {input.code[0]} --language {wildcards.language} --languages {params.languages}"
         " --documents {params.documents} --english-share {params.english_share}"
-        " --bilingual-share {params.bilingual_share} --seed {params.seed} --output {output} 2> {log}"
+        " --bilingual-share {params.bilingual_share} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule import_corpus:
@@ -51,7 +51,7 @@ rule import_corpus:
     wildcard_constraints:
         language=alternatives(CORPUS_FILES),
     shell:
-        "python {input.code[0]} --files {input.files} --output {output} 2> {log}"
+        "python {input.code[0]} --files {input.files} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule train_tokenizer:
@@ -70,7 +70,7 @@ rule train_tokenizer:
         folder=output_folder(),
         vocabulary=config["data"].get("tokenizer", {}).get("vocabulary"),
     shell:
-        "python {input.code[0]} --corpora {input.corpora} --vocabulary {params.vocabulary} --output {params.folder} 2> {log}"
+        "python {input.code[0]} --corpora {input.corpora} --vocabulary {params.vocabulary} --output {params.folder} 2>&1 | tee {log} >&2"
 
 
 rule tokenize_corpus:
@@ -86,7 +86,7 @@ rule tokenize_corpus:
     params:
         tokenizer=input_folder("tokenizer"),
     shell:
-        "python {input.code[0]} --tokenizer {params.tokenizer} --corpora {input.corpus} --output {output} 2> {log}"
+        "python {input.code[0]} --tokenizer {params.tokenizer} --corpora {input.corpus} --output {output} 2>&1 | tee {log} >&2"
 
 
 for benchmark, files in GENERATED_FILES.items():
@@ -115,7 +115,7 @@ for benchmark, files in GENERATED_FILES.items():
             seed=config["seed"],
         shell:
             "python {input.code[0]} --benchmark {params.benchmark} --language {wildcards.language}"
-            " --items {params.number} --seed {params.seed} --output {output} 2> {log}"
+            " --items {params.number} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule import_benchmark:
@@ -132,7 +132,7 @@ rule import_benchmark:
         file=r"[a-z]+\.(tsv|jsonl|txt)",
     localrule: True
     shell:
-        "cp {input} {output} 2> {log}"
+        "cp {input} {output} 2>&1 | tee {log} >&2"
 
 
 rule download_benchmark:
@@ -154,4 +154,4 @@ rule download_benchmark:
         language=lambda wildcards: wildcards.source.split("/")[1],
     shell:
         "HF_HUB_OFFLINE=0 python {input.code[0]} --repository {params.repository} --revision {params.revision}"
-        " --path {params.path} --language {params.language} --output {output} 2> {log}"
+        " --path {params.path} --language {params.language} --output {output} 2>&1 | tee {log} >&2"

@@ -3,7 +3,7 @@
 
 MERGE = (
     "python {input.code[0]} --method {params.method:q} --models {params.models} {params.base} --dtype {params.dtype}"
-    " --seed {params.seed} --threads {threads} --output {params.model} 2> {log}"
+    " --seed {params.seed} --threads {threads} --output {params.model} 2>&1 | tee {log} >&2"
 )
 
 

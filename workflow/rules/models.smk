@@ -3,7 +3,7 @@
 LOCAL_BASELINES = {name: baseline["path"] for name, baseline in E.baselines.items() if "path" in baseline}
 DOWNLOAD_MODEL = (
     "HF_HUB_OFFLINE=0 python {input.code[0]} --repository {params.repository} --revision {params.revision} {params.options}"
-    " --output {params.model} 2> {log}"
+    " --output {params.model} 2>&1 | tee {log} >&2"
 )
 
 
@@ -25,7 +25,7 @@ if E.trains:
             model=output_folder(),
         shell:
             "python {input.code[0]} --architecture {params.architecture:q} --tokenizer {params.tokenizer}"
-            " --seed {params.seed} --output {params.model} 2> {log}"
+            " --seed {params.seed} --output {params.model} 2>&1 | tee {log} >&2"
 
     rule train_expert:
         """Pre-train a monolingual expert."""
@@ -89,7 +89,7 @@ rule adopt_baseline:
         model=output_folder(),
         source=lambda wildcards: LOCAL_BASELINES[wildcards.baseline],
     shell:
-        "python {input.code[0]} --source {params.source} --output {params.model} 2> {log}"
+        "python {input.code[0]} --source {params.source} --output {params.model} 2>&1 | tee {log} >&2"
 
 
 rule download_model:

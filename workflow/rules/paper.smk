@@ -4,22 +4,22 @@ TABLE_OF = {"multiblimp": 2, "belebele": 3, "hellaswag": 4, "xcsqa": 5, "flores2
 
 
 rule tables:
+    """Tables 1-8 as CSV and LaTeX."""
     input:
         table(1),
         [table(TABLE_OF[benchmark]) for benchmark in E.benchmarks],
         table(7) if "flores200" in E.benchmarks else [],
         table(8),
-    """Tables 1-8 as CSV and LaTeX."""
     localrule: True
 
 
 rule figures:
+    """Figures 1-3 and the figures of every similarity measure."""
     input:
         [figure(f"figure{number}") for number in (1, 2, 3)],
         figure("similarity_heat_maps"),
         figure("similarity_scatter"),
         figure("cka_layers"),
-    """Figures 1-3 and the figures of every similarity measure."""
     localrule: True
 
 
@@ -53,7 +53,7 @@ rule tabulate_overview:
         scores=input_folder("scores", 3),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --models {params.models}"
-        " --output {output} 2> {log}"
+        " --output {output} 2>&1 | tee {log} >&2"
 
 
 for benchmark in E.benchmarks:
@@ -75,7 +75,7 @@ for benchmark in E.benchmarks:
             scores=input_folder("scores", 3),
         shell:
             "python {input.code[0]} --experiment {input.experiment} --scores {params.scores}"
-            " --benchmark {params.benchmark} --output {output} 2> {log}"
+            " --benchmark {params.benchmark} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule tabulate_samples:
@@ -96,7 +96,7 @@ rule tabulate_samples:
         table=table(7),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --items {params.items_folder} --sentences {input.sentences}"
-        " --output {params.table} --counts {output.counts} 2> {log}"
+        " --output {params.table} --counts {output.counts} 2>&1 | tee {log} >&2"
 
 
 rule tabulate_correlations:
@@ -110,7 +110,7 @@ rule tabulate_correlations:
         E.path("logs/tabulate_correlations.log"),
     localrule: True
     shell:
-        "python {input.code[0]} --correlations {input.correlations} --output {output} 2> {log}"
+        "python {input.code[0]} --correlations {input.correlations} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule plot_figure1:
@@ -127,7 +127,7 @@ rule plot_figure1:
     params:
         scores=input_folder("scores", 3),
     shell:
-        "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --output {output} 2> {log}"
+        "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule plot_figure2:
@@ -147,7 +147,7 @@ rule plot_figure2:
     params:
         scores=input_folder("scores", 3),
     shell:
-        "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --output {output} 2> {log}"
+        "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule plot_figure3:
@@ -165,7 +165,7 @@ rule plot_figure3:
         measure=SIMILARITY["measures"][0],
     shell:
         "python {input.code[0]} --pairs {input.pairs} --measure {params.measure} --correlations {input.correlations}"
-        " --output {output} 2> {log}"
+        " --output {output} 2>&1 | tee {log} >&2"
 
 
 rule plot_similarity:
@@ -187,7 +187,7 @@ rule plot_similarity:
     shell:
         "python {input.code[0]} --pairs {input.pairs} --layers {input.layers} --measures {params.measures}"
         " --correlations {input.correlations} --heat-maps {output.heat_maps} --scatter {output.scatter}"
-        " --layer-curves {output.layer_curves} 2> {log}"
+        " --layer-curves {output.layer_curves} 2>&1 | tee {log} >&2"
 
 
 rule compare_published:
@@ -207,15 +207,15 @@ rule compare_published:
         scores=input_folder("scores", 3),
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores}"
-        " --correlations {input.correlations} --output {output} 2> {log}"
+        " --correlations {input.correlations} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule published:
+    """From the published numbers alone, with no model: Table 8, Figure 3, and the tables checked against each other."""
     input:
         "results/published/correlations.csv",
         "results/published/check.csv",
         expand("results/published/figures/figure3.{extension}", extension=["pdf", "png", "csv"]),
-    """From the published numbers alone, with no model: Table 8, Figure 3, and the tables checked against each other."""
     localrule: True
 
 
@@ -232,7 +232,7 @@ rule correlate_published:
     localrule: True
     shell:
         "python {input.code[0]} --pairs {input.pairs} --measures cka_english lang2vec_knn cosine l2"
-        " --paragraph {output.paragraph} --output {output.correlations} 2> {log}"
+        " --paragraph {output.paragraph} --output {output.correlations} 2>&1 | tee {log} >&2"
 
 
 rule plot_published_figure3:
@@ -248,7 +248,7 @@ rule plot_published_figure3:
     localrule: True
     shell:
         "python {input.code[0]} --pairs {input.pairs} --measure cka_english --correlations {input.correlations}"
-        " --output {output} 2> {log}"
+        " --output {output} 2>&1 | tee {log} >&2"
 
 
 rule check_published:
@@ -263,4 +263,4 @@ rule check_published:
         "results/published/logs/check_published.log",
     localrule: True
     shell:
-        "python {input.code[0]} --output {output.table} --report {output.report} 2> {log}"
+        "python {input.code[0]} --output {output.table} --report {output.report} 2>&1 | tee {log} >&2"

@@ -10,6 +10,12 @@ CKA_VARIANTS = {
     "cka_last_token": ("last_token", "common"),
     "cka_in_language": ("mean", "own"),
 }
+# Table 8, the same with the merged models' accuracy above the untrained floor as the outcome, and with every measure there is.
+CORRELATIONS = {
+    "correlations": f"--measures {' '.join(SIMILARITY['measures'])}",
+    "correlations_floor": f"--outcome delta_floor --measures {' '.join(SIMILARITY['measures'])}",
+    "correlations_all_measures": "",
+}
 # What `similarity/{measure}.csv` files are joined to the pairs; columns of variants are prefixed with their name.
 JOINED = {
     "cka": "cka.csv",
@@ -24,11 +30,10 @@ JOINED = {
 
 
 rule similarity:
+    """All similarity measures between the experts, and their correlations with what merging costs."""
     input:
         [E.path("similarity", name) for name in JOINED.values()],
-        E.path("correlations.csv"),
-        E.path("correlations_floor.csv"),
-    """All similarity measures between the experts, and their correlations with what merging costs."""
+        [E.path(f"{correlations}.csv") for correlations in CORRELATIONS],
     localrule: True
 
 
@@ -60,7 +65,7 @@ rule extract_representations:
     shell:
         "python {input.code[0]} --model {params.model} --text {params.texts}"
         " --write common={params.common} own={wildcards.language} --max-tokens {params.max_tokens}"
-        " --dtype {params.dtype} --device {params.device} --output {params.folder} --activations {output.activations} 2> {log}"
+        " --dtype {params.dtype} --device {params.device} --output {params.folder} --activations {output.activations} 2>&1 | tee {log} >&2"
 
 
 rule compute_cka:
@@ -80,7 +85,7 @@ rule compute_cka:
     params:
         folder=input_folder("representations"),
     shell:
-        "python {input.code[0]} --representations {params.folder} --output {output.layers} --average {output.average} 2> {log}"
+        "python {input.code[0]} --representations {params.folder} --output {output.layers} --average {output.average} 2>&1 | tee {log} >&2"
 
 
 rule measure_neighbours:
@@ -98,7 +103,7 @@ rule measure_neighbours:
     params:
         folder=input_folder("representations"),
     shell:
-        "python {input.code[0]} --representations {params.folder} --output {output.layers} --average {output.average} 2> {log}"
+        "python {input.code[0]} --representations {params.folder} --output {output.layers} --average {output.average} 2>&1 | tee {log} >&2"
 
 
 rule measure_neurons:
@@ -118,7 +123,7 @@ rule measure_neurons:
         folder=input_folder("activations"),
     shell:
         "python {input.code[0]} --activations {params.folder} --output {output.layers} --shares {output.shares}"
-        " --average {output.average} 2> {log}"
+        " --average {output.average} 2>&1 | tee {log} >&2"
 
 
 rule compare_parameters:
@@ -135,7 +140,7 @@ rule compare_parameters:
     params:
         models=[E.path("models", model) for model in E.experts],
     shell:
-        "python {input.code[0]} --models {params.models} --output {output} 2> {log}"
+        "python {input.code[0]} --models {params.models} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule measure_typology:
@@ -150,7 +155,7 @@ rule measure_typology:
     params:
         languages=E.languages,
     shell:
-        "python {input.code[0]} --languages {params.languages} --output {output} 2> {log}"
+        "python {input.code[0]} --languages {params.languages} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule tabulate_pairs:
@@ -177,41 +182,25 @@ rule tabulate_pairs:
         ],
     shell:
         "python {input.code[0]} --experiment {input.experiment} --scores {params.scores} --similarity {params.similarity}"
-        " --output {output} 2> {log}"
+        " --output {output} 2>&1 | tee {log} >&2"
 
 
 rule correlate_similarity:
-    """Correlate every measure with what merging costs, as the paper did and as the pairs' shared languages demand."""
+    """Correlate measures with what merging costs, as the paper did and as the pairs' shared languages demand."""
     input:
         code=code("correlate_similarity"),
         pairs=E.path("pairs.csv"),
     output:
-        correlations=E.path("correlations.csv"),
-        paragraph=report(E.path("correlations.md"), category="Similarity", labels={"what": "what survives, in words"}),
+        correlations=E.path("{correlations}.csv"),
+        paragraph=report(E.path("{correlations}.md"), category="Similarity", labels={"what": "{correlations}, in words"}),
     log:
-        E.path("logs/correlate_similarity.log"),
+        E.path("logs/correlate_similarity/{correlations}.log"),
+    wildcard_constraints:
+        correlations="|".join(CORRELATIONS),
     localrule: True
     params:
-        measures=SIMILARITY["measures"],
+        options=lambda wildcards: CORRELATIONS[wildcards.correlations],
         seed=config["seed"],
     shell:
-        "python {input.code[0]} --pairs {input.pairs} --measures {params.measures} --seed {params.seed}"
-        " --paragraph {output.paragraph} --output {output.correlations} 2> {log}"
-
-
-rule correlate_floor_corrected:
-    """The same with the merged models' accuracy above the untrained floor as the outcome."""
-    input:
-        code=code("correlate_similarity"),
-        pairs=E.path("pairs.csv"),
-    output:
-        E.path("correlations_floor.csv"),
-    log:
-        E.path("logs/correlate_floor_corrected.log"),
-    localrule: True
-    params:
-        measures=SIMILARITY["measures"],
-        seed=config["seed"],
-    shell:
-        "python {input.code[0]} --pairs {input.pairs} --outcome delta_floor --measures {params.measures}"
-        " --seed {params.seed} --output {output} 2> {log}"
+        "python {input.code[0]} --pairs {input.pairs} {params.options} --seed {params.seed}"
+        " --paragraph {output.paragraph} --output {output.correlations} 2>&1 | tee {log} >&2"

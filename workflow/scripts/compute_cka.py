@@ -34,11 +34,15 @@ def compute_layers(representations: Representations) -> pd.DataFrame:
 
 
 def average_layers(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per pair: means over all layers, and of `cka` over thirds of the depth (the lower ones larger if it does not divide)."""
+    """One row per pair: means over all layers, and of `cka` over thirds of the depth (the lower ones larger if it does not divide).
+
+    Models of fewer than three layers have no thirds.
+    """
     pairs = table.groupby(["a", "b"], sort=False)
     means = pairs[["cka", "cka_debiased"]].mean()
-    thirds = np.array_split(np.unique(table.layer), 3)
-    for name, layers in zip(["lower", "middle", "upper"], thirds, strict=True):
+    layers_there = np.unique(table.layer)
+    thirds = np.array_split(layers_there, 3) if len(layers_there) >= 3 else []
+    for name, layers in zip(["lower", "middle", "upper"], thirds, strict=False):
         means[f"cka_{name}"] = table[table.layer.isin(layers)].groupby(["a", "b"], sort=False).cka.mean()
     return means.reset_index()
 

@@ -41,9 +41,9 @@ LEVEL = 0.05
 
 
 def find_measures(table: pd.DataFrame, outcome: str) -> list[str]:
-    """All numeric columns that are neither a name nor an outcome."""
+    """All numeric columns that are neither a name nor an outcome, and that vary: a constant correlates with nothing."""
     numeric = table.drop(columns=["a", "b", outcome]).select_dtypes("number").columns
-    return [column for column in numeric if not column.startswith(NO_MEASURES)]
+    return [column for column in numeric if not column.startswith(NO_MEASURES) and table[column].nunique() > 1]
 
 
 def correlate(table: pd.DataFrame, outcome: str, measures: list[str], permutations: int = 9999, seed: int = 0) -> pd.DataFrame:

@@ -66,6 +66,9 @@ def save_model(model: Any, tokenizer_directory: Path | str, directory: Path | st
         directory: the folder to write.
         manifest: what to say of the model's origin; its name, size and checksum are added.
     """
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
     directory = Path(directory)
     (directory / MANIFEST).unlink(missing_ok=True)
     model.save_pretrained(directory)
