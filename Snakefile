@@ -31,6 +31,16 @@ container: "envs/main.sif"
 
 
 include: "workflow/rules/common.smk"
+
+
+rule all:
+    """Everything: tables, figures, correlations, and the comparison with the published numbers."""
+    input:
+        # A function, because the first rule is the default one and the rules that it names follow.
+        lambda wildcards: [*rules.tables.input, *rules.figures.input, *rules.similarity.input, E.path("published.csv")],
+    localrule: True
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/merging.smk"
@@ -40,17 +50,6 @@ include: "workflow/rules/paper.smk"
 
 
 report: "workflow/report/study.rst"
-
-
-rule all:
-    default_target: True
-    """Everything: tables, figures, correlations, and the comparison with the published numbers."""
-    input:
-        rules.tables.input,
-        rules.figures.input,
-        rules.similarity.input,
-        E.path("published.csv"),
-    localrule: True
 
 
 rule models:

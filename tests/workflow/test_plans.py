@@ -3,10 +3,11 @@
 import copy
 import gzip
 import json
+import re
 
 import pandas as pd
 import pytest
-from conftest import LANGUAGES, Project, small_experiment
+from conftest import LANGUAGES, ROOT, Project, small_experiment
 
 
 def test_one_figure_builds_only_what_it_needs(fresh_project):
@@ -80,3 +81,13 @@ def test_the_users_own_corpora_and_benchmarks(tmp_path):
 def test_the_published_numbers_need_no_model(fresh_project):
     pending = fresh_project.pending("published")
     assert set(pending) == {"correlate_published", "plot_published_figure3", "check_published", "published"}
+
+
+def test_the_papers_experiment_plans_the_jobs_that_its_page_lists(fresh_project):
+    """With neither hub, GPU nor Slurm; nothing below results/paper exists in the copy."""
+    plan = fresh_project.snakemake("all", "--dry-run", "--quiet", "rules", profile="none").stdout
+    (total,) = {line.split()[1] for line in plan.splitlines() if line.split()[:1] == ["total"]}
+    page = (ROOT / "docs/paper-scale.md").read_text()
+    rows = re.findall(r"^\| ([\d, ]+) \|", page.split("## What runs")[1].split("##")[0], re.MULTILINE)
+    assert sum(int(number) for row in rows for number in row.split(",")) == int(total)
+    assert f"**{total}**" in page
