@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test environment lock format report published
+.PHONY: demo test environment lock format report published audit
+
+# What `make audit` looks at.
+PROFILE ?= profiles/lumi
+TARGETS ?= all
 
 demo: environment  ## the whole study in miniature, then its headline
 	snakemake --profile profiles/laptop all
@@ -20,6 +24,9 @@ report: environment  ## results/laptop/report.html, of a finished demo
 
 published: environment  ## Table 8 and Figure 3 from the published values alone
 	snakemake --profile profiles/laptop published
+
+audit: environment  ## what PROFILE and TARGETS would run, and what that costs
+	@python workflow/scripts/audit.py --profile $(PROFILE) $(TARGETS)
 
 environment: $(READY)
 

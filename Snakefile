@@ -52,6 +52,10 @@ include: "workflow/rules/paper.smk"
 report: "workflow/report/study.rst"
 
 
+onstart:
+    require_account(workflow)
+
+
 rule models:
     """All models of Tables 1-6: trained, merged, or published."""
     input:

@@ -37,9 +37,9 @@ class Project:
             raise AssertionError(f"{' '.join(command)} failed:\n{result.stdout[-4000:]}\n{result.stderr[-8000:]}")
         return result
 
-    def pending(self, *targets: str) -> dict[str, int]:
+    def pending(self, *targets: str, profile: str = "profiles/laptop") -> dict[str, int]:
         """How many jobs of each rule a dry-run would start."""
-        lines = self.snakemake(*targets, "--dry-run", "--quiet", "rules").stdout.splitlines()
+        lines = self.snakemake(*targets, "--dry-run", "--quiet", "rules", profile=profile).stdout.splitlines()
         table = [line.split() for line in lines]
         return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit() and row[0] != "total"}
 

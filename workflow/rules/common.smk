@@ -56,6 +56,14 @@ def code(name):
     return [str(script), *sorted(str(module) for module in modules)]
 
 
+def require_account(workflow):
+    """Stop before the first job, with one sentence, where a profile takes Slurm's account from a variable that is not set."""
+    for job in workflow.dag.needrun_jobs():
+        account = str(job.resources.get("slurm_account") or "")
+        if account.startswith("$") and not job.is_local:
+            sys.exit(f"{account} is not set. Give the Slurm account that pays, `export {account[1:]}=…`, and start again.")
+
+
 def manifest(model):
     """The small file that says a model is there; of a checkpoint that is deleted after use, the folder itself."""
     return E.path("models", model) if model in CHECKPOINTS else E.path("models", model, "model.json")
