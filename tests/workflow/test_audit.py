@@ -108,36 +108,6 @@ def test_what_snakemake_refuses_is_said(paper):
     assert result.returncode == 1 and "figure9.pdf" in result.stderr and "Traceback" not in result.stderr
 
 
-def test_a_finished_study_is_measured_and_complete(finished_project):
-    result = audit(finished_project, "--profile", "profiles/laptop", "--output", "audit", "--budget", "0", "all")
-    assert result.returncode == 0, result.stderr
-    jobs, cells = table(finished_project.folder / "audit", "jobs"), table(finished_project.folder / "audit", "coverage")
-    assert {job["state"] for job in jobs} == {"done"}
-    measured = {job["rule"]: float(job["seconds"]) for job in jobs if job["time"] == "measured"}
-    seconds = finished_project.results("usage/train_mixed.tsv").read_text().splitlines()[1].split()[0]
-    assert measured["train_mixed"] == float(seconds) > 0
-    assert {cell["state"] for cell in cells} == {"done", "not applicable"}
-
-
-def test_measured_jobs_scale_the_pending_ones_of_their_kind(finished_project):
-    """With every second usage file gone, the jobs that lost theirs are estimated from the others."""
-    experts = sorted(finished_project.results("usage/train_expert").glob("*.tsv"))
-    kept = {path: path.read_text() for path in experts}
-    try:
-        for path in experts[::2]:
-            path.unlink()
-        audit(finished_project, "--profile", "profiles/laptop", "--output", "half", "all")
-    finally:
-        for path, text in kept.items():
-            path.write_text(text)
-    jobs = [job for job in table(finished_project.folder / "half", "jobs") if job["rule"] == "train_expert"]
-    measured = [float(job["seconds"]) for job in jobs if job["time"] == "measured"]
-    scaled = [float(job["seconds"]) for job in jobs if job["time"] == "scaled"]
-    assert len(measured) + len(scaled) == len(experts) and len(scaled) == len(experts[::2])
-    assert scaled == pytest.approx([sum(measured) / len(measured)] * len(scaled), abs=0.01)
-    assert {job["state"] for job in jobs} == {"done"}
-
-
 def test_lines_of_the_profiles_have_reasons():
     for line in (ROOT / "profiles/lumi/machine.yaml").read_text().splitlines():
         if line.startswith("  ") and "{" not in line and not line.lstrip().startswith("#"):
