@@ -7,7 +7,6 @@ One line per language (mixed: solid, merged: dashed), the means over languages i
 the floor. CSV: model, step, language (`mean` for the mean), score, low, high in percent.
 """
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +14,8 @@ from matplotlib.figure import Figure
 
 from study.experiment import MIXED, UNTRAINED, Cell, Experiment
 from study.files import run_script
-from study.scores import load_experiment, mean_over_languages, read_scores
-from study.style import accuracy_limits, draw_floor, label_ends, language_colours, new_figure, save_figure
+from study.scores import mean_over_languages, read_scores
+from study.style import accuracy_limits, draw_floor, figure_of_scores, label_ends, language_colours, new_figure
 
 MODELS = {MIXED: ("-", "mixed, mean"), "merged-linear": ((0, (2.5, 1.2)), "merged, mean")}
 MEAN = "mean"
@@ -66,14 +65,7 @@ def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiment", type=Path, required=True, help="experiment.json of the run")
-    parser.add_argument("--scores", type=Path, required=True, help="folder of score files")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help=".pdf, .png and .csv to write")
-    arguments = parser.parse_args(argv)
-    experiment = load_experiment(arguments.experiment)
-    table = collect(experiment, arguments.scores)
-    save_figure(draw(table, experiment.languages), table, arguments.output)
+    figure_of_scores(__doc__, collect, draw, argv)
 
 
 if __name__ == "__main__":

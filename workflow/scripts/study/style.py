@@ -1,5 +1,7 @@
 """One look for all figures: column width, colour-blind safe colours, labels that do not overlap, files equal from run to run."""
 
+import argparse
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
+from study.experiment import Experiment
 from study.files import UserError, atomic
+from study.scores import load_experiment
 
 COLUMN = 3.3  # inches: the width of a column in a two-column paper
 PAGE = 6.9
@@ -94,6 +98,23 @@ def save_figure(figure: Figure, data: pd.DataFrame, outputs: list[Path]) -> None
             else:
                 figure.savefig(path, dpi=DPI, metadata=METADATA[output.suffix])
     plt.close(figure)
+
+
+def figure_of_scores(
+    description: str,
+    collect: Callable[[Experiment, Path], pd.DataFrame],
+    draw: Callable[[pd.DataFrame, list[str]], Figure],
+    argv: list[str] | None,
+) -> None:
+    """The command line of a figure that is drawn from a run's score files."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiment", type=Path, required=True, help="experiment.json of the run")
+    parser.add_argument("--scores", type=Path, required=True, help="folder of score files")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help=".pdf, .png and .csv to write")
+    arguments = parser.parse_args(argv)
+    experiment = load_experiment(arguments.experiment)
+    table = collect(experiment, arguments.scores)
+    save_figure(draw(table, experiment.languages), table, arguments.output)
 
 
 def spread(positions: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
