@@ -23,7 +23,10 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config.yaml"
+# An experiment file that a profile or --configfile names replaces this one. (--replace-workflow-config would not reach Slurm's jobs.)
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
 
 
 # Used with --software-deployment-method apptainer; the recipe is envs/main.def. Else the jobs run in the caller's environment.
@@ -53,7 +56,7 @@ report: "workflow/report/study.rst"
 
 
 onstart:
-    require_account(workflow)
+    cluster.prepare(workflow)
 
 
 rule models:

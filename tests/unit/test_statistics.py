@@ -76,7 +76,25 @@ def test_random_mantel_comes_near_the_exact_one():
     assert mantel(x, y, i, j, permutations=5000, seed=1) == pytest.approx(mantel(x, y, i, j, permutations=5040), abs=0.03)
 
 
-def test_mantel_needs_every_pair():
+def test_mantel_without_some_pairs_keeps_to_those_that_are_there():
+    """Languages 4-6 form no pair with each other, so only 4! 3! orders map pairs to pairs."""
+    i, j = pairs(7)
+    there = i < 4
+    i, j = i[there], j[there]
+    x, y = np.random.default_rng(6).normal(size=(2, len(i)))
+    matrix = np.full((7, 7), np.nan)
+    matrix[i, j] = matrix[j, i] = x
+    counts = np.zeros(2)
+    for first in permutations(range(4)):
+        for last in permutations(range(4, 7)):
+            moved = matrix[np.ix_(first + last, first + last)][i, j]
+            for number, correlate in enumerate([stats.pearsonr, stats.spearmanr]):
+                counts[number] += abs(correlate(moved, y)[0]) >= abs(correlate(x, y)[0]) - 1e-12
+    assert mantel(x, y, i, j) == pytest.approx(counts / 144)
+    assert mantel(x, y, i, j, permutations=143) == pytest.approx(counts / 144, abs=0.15)
+
+
+def test_mantel_needs_enough_orders():
     i, j = (index[:-1] for index in pairs(5))
     assert np.isnan(mantel(np.arange(9.0), np.arange(9.0) ** 2, i, j)).all()
 

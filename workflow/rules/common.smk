@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from study import cluster
 from study.benchmarks import benchmark_files
 from study.experiment import BENCHMARKS, Experiment
 from study.validation import checked
@@ -33,35 +34,30 @@ wildcard_constraints:
 
 
 @cache
+def imports(path):
+    """The files of our own modules that a file of code imports."""
+    modules = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+    relative = [Path(*module.split(".")).with_suffix(".py") for module in modules]
+    ours = [file for file in relative if file.parts[0] in ("study", "miniature") and str(file) not in PLUMBING]
+    return [SCRIPTS / file for file in ours if (SCRIPTS / file).is_file()]
+
+
+@cache
 def code(name):
     """A script and the modules of ours that it imports, as inputs: editing one reruns the jobs whose results it makes."""
-    found = {}
-    pending = [SCRIPTS / f"{name}.py"]
+    script = SCRIPTS / f"{name}.py"
+    found, pending = {}, [script]
     while pending:
         path = pending.pop()
-        if path in found or not path.is_file():
-            continue
-        found[path] = None
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            modules = []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            for module in modules:
-                relative = Path(*module.split(".")).with_suffix(".py")
-                if relative.parts[0] in ("study", "miniature") and str(relative) not in PLUMBING:
-                    pending.append(SCRIPTS / relative)
-    script, *modules = found
-    return [str(script), *sorted(str(module) for module in modules)]
-
-
-def require_account(workflow):
-    """Stop before the first job, with one sentence, where a profile takes Slurm's account from a variable that is not set."""
-    for job in workflow.dag.needrun_jobs():
-        account = str(job.resources.get("slurm_account") or "")
-        if account.startswith("$") and not job.is_local:
-            sys.exit(f"{account} is not set. Give the Slurm account that pays, `export {account[1:]}=…`, and start again.")
+        if path not in found:
+            found[path] = None
+            pending += imports(path)
+    return [str(script), *sorted(str(path) for path in found if path != script)]
 
 
 def manifest(model):
@@ -107,6 +103,16 @@ STEPS = [step for step in TRAINING.get("save_steps", []) if step != TRAINING["st
 def kept(model):
     """The manifests that training a model leaves: of the model, and of its checkpoints."""
     return [manifest(model), *(manifest(f"{model}@{step}") for step in STEPS)]
+
+
+def launcher(wildcards, resources):
+    """What starts the processes of a NeMo job: srun where a profile asks for several (resource `mpi`), else nothing."""
+    if not resources.get("mpi"):
+        return ""
+    return (
+        f"{resources.mpi} --nodes={resources.nodes} --ntasks-per-node={resources.tasks_per_node}"
+        f" --cpus-per-task={resources.cpus_per_task}"
+    )
 
 
 # Merging --------------------------------------------------------------------------------------------------------------

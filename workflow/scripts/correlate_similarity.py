@@ -11,7 +11,7 @@ coefficient says: the higher the measure, the smaller the loss. Against the loss
 A measure may be a similarity (CKA, cosine) or a distance (lang2vec, L2); mind which when reading its sign.
 
 Columns of the output beside the coefficients and their naive p-values, which take the pairs for independent:
-  mantel_spearman_p, mantel_pearson_p     languages permuted instead of pairs; empty unless every two languages form a pair
+  mantel_spearman_p, mantel_pearson_p     languages permuted instead of pairs; empty if too many pairs are missing
   {spearman,pearson}_{low,high}           95 % bootstrap interval, languages drawn with replacement
   {spearman,pearson}_loo_{min,max}        range when one language is left out at a time
   partial_r, partial_p                    Pearson's r given one additive effect per language

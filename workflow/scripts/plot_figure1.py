@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from study.experiment import MIXED, UNTRAINED, Cell, Experiment
 from study.files import run_script
 from study.scores import mean_over_languages, read_scores
-from study.style import accuracy_limits, draw_floor, figure_of_scores, label_ends, language_colours, new_figure
+from study.style import MANY, accuracy_limits, draw_floor, figure_of_scores, label_ends, language_colours, new_figure, tall_enough
 
 MODELS = {MIXED: ("-", "mixed, mean"), "merged-linear": ((0, (2.5, 1.2)), "merged, mean")}
 MEAN = "mean"
@@ -35,7 +35,8 @@ def collect(experiment: Experiment, scores: Path) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
     """The figure of such a table, in which every model has at least one step."""
-    figure, axes = new_figure(height=2.75)
+    present = [language for language in languages if language in set(table.language)]
+    figure, axes = new_figure(height=tall_enough(len(present), 2.75))
     colours = language_colours(languages)
     lines = table[table.model.isin(MODELS)]
     last = lines.step.max()
@@ -44,7 +45,6 @@ def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
     axes.set(xlabel="Training step (thousands)" if thousands else "Training step", ylabel="MultiBLiMP accuracy (%)")
     if thousands:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}")
-    present = [language for language in languages if language in set(lines.language)]
     for language in [*present, MEAN]:
         colour, mean = ("black", True) if language == MEAN else (colours[language], False)
         for model, (dashes, label) in MODELS.items():
@@ -57,7 +57,8 @@ def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
         draw_floor(axes, floor.score.iloc[0])
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, handlelength=2.4, columnspacing=1.2)
     figure.draw_without_rendering()  # the labels' places depend on the layout
-    for model in MODELS:
+    # Of many lines only those of the mixed model are labelled; the merged ones have the same colours.
+    for model in MODELS if len(present) < MANY else (MIXED,):
         ends = lines[(lines.model == model) & (lines.step == last) & (lines.language != MEAN)]
         label_ends(axes, [(last, end.score, end.language, colours[end.language]) for end in ends.itertuples()], 1.03 * last)
     return figure

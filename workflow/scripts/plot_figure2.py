@@ -15,7 +15,18 @@ from matplotlib.figure import Figure
 from study.experiment import UNTRAINED, Cell, Experiment
 from study.files import run_script
 from study.scores import mean_over_languages, read_scores
-from study.style import accuracy_limits, draw_floor, figure_of_scores, label_ends, language_colours, new_figure
+from study.style import (
+    COLUMN,
+    MANY,
+    PAGE,
+    accuracy_limits,
+    draw_floor,
+    figure_of_scores,
+    label_ends,
+    language_colours,
+    new_figure,
+    tall_enough,
+)
 
 MEAN = "mean"
 
@@ -34,16 +45,16 @@ def collect(experiment: Experiment, scores: Path) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
     """The figure of such a table."""
-    figure, axes = new_figure(height=2.5)
-    colours = language_colours(languages)
     lines = table[table["count"] > 0]
     last = lines["count"].max()
+    present = [language for language in languages if language in set(lines.language)]
+    figure, axes = new_figure(COLUMN if last < MANY else PAGE, tall_enough(len(present) + 1, 2.5))
+    colours = language_colours(languages)
     axes.set(xlim=(0.7, last), ylim=accuracy_limits(table[["score", "low"]].to_numpy()))
     axes.set(xlabel="Experts merged", ylabel="MultiBLiMP accuracy (%)")
     added = lines.drop_duplicates("count").sort_values("count")
     axes.set_xticks(added["count"], [f"{t.count}\n{'+' if t.count > 1 else ''}{t.added}" for t in added.itertuples(name="T")])
-    axes.tick_params(axis="x", labelsize=6.5)
-    present = [language for language in languages if language in set(lines.language)]
+    axes.tick_params(axis="x", labelsize=6.5 if last < MANY else 4.5)
     for language in [*present, MEAN]:
         colour, mean = ("black", True) if language == MEAN else (colours[language], False)
         line = lines[lines.language == language].sort_values("count")
@@ -57,7 +68,7 @@ def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
     figure.draw_without_rendering()  # the labels' places depend on the layout
     ends = lines[lines["count"] == last]
     label_ends(
-        axes, [(last, end.score, end.language, colours.get(end.language, "black")) for end in ends.itertuples()], last + 0.35
+        axes, [(last, end.score, end.language, colours.get(end.language, "black")) for end in ends.itertuples()], 1.035 * last
     )
     return figure
 

@@ -4,7 +4,7 @@
       --correlations results/laptop/correlations.csv --output figure3.pdf figure3.png figure3.csv
 
 Needs no model: data/published/pairs.csv with --measure cka_english gives the paper's figure. Every point is a pair of languages, its two
-halves in their colours; the line is the least-squares fit with the 95 % confidence band of the regression (pairs taken for
+halves in their colours (of more than 60 pairs only the 30 farthest from the line are named); the line is the least-squares fit with the 95 % confidence band of the regression (pairs taken for
 independent). The change is merged minus expert accuracy in points, so a higher point is a better merge. --correlations adds the p-values
 from permuting languages instead of pairs. CSV: a, b, the measure, the change, fit, low, high, and for the change from the experts the
 untrained model's (`untrained`; the dashed line is its mean), if the pairs say it.
@@ -25,6 +25,7 @@ from study.pairs import check_numbers, read_csv, read_pairs
 from study.placement import label_points
 from study.style import GREY, draw_floor, language_colours, new_figure, save_figure
 
+LABELLED, FARTHEST = 60, 30  # pairs that all have names in the figure; of more, how many have
 OUTCOMES = {
     "delta": "Change in accuracy, merged $-$ expert (points)",
     "delta_floor": "Accuracy, merged $-$ untrained (points)",
@@ -105,10 +106,12 @@ def draw(table: pd.DataFrame, measure: str, outcome: str, mantel: dict[str, floa
     """The figure of such a table."""
     figure, axes = new_figure(height=3.3)
     colours = language_colours(sorted({*table.a, *table.b}))
-    draw_pairs(axes, table, measure, outcome, colours)
+    draw_pairs(axes, table, measure, outcome, colours, size=4.5 if len(table) <= LABELLED else 2.5)
     axes.set(xlabel=measure_name(measure), ylabel=OUTCOMES.get(outcome, outcome))
     axes.set_title(title(table[measure], table[outcome], mantel))
-    label_points(axes, table[measure], table[outcome], [f"{a}–{b}" for a, b in zip(table.a, table.b, strict=True)], size=5)
+    far = (table[outcome] - table.fit).abs().nlargest(FARTHEST).index
+    named = table if len(table) <= LABELLED else table.loc[far]
+    label_points(axes, named[measure], named[outcome], [f"{a}–{b}" for a, b in zip(named.a, named.b, strict=True)], size=5)
     return figure
 
 

@@ -23,12 +23,12 @@ from study.experiment import expert
 from study.files import UserError, run_script
 from study.measures import measure_name
 from study.pairs import check_numbers, read_csv, read_pairs
-from study.style import COLUMN, PAGE, label_ends, language_colours, new_figure, save_figure
+from study.style import COLUMN, MANY, PAGE, label_ends, language_colours, new_figure, save_figure, tall_enough
 
 
-def _grid(count: int, width: float, ratio: float) -> tuple[Figure, np.ndarray]:
-    """A page of equal panels, three in a row (fewer if there are), the superfluous ones taken away."""
-    columns = min(3, count)
+def _grid(count: int, width: float, ratio: float, most: int = 3) -> tuple[Figure, np.ndarray]:
+    """A page of equal panels, three or `most` in a row (fewer if there are), the superfluous ones taken away."""
+    columns = min(most, count)
     rows = -(-count // columns)
     figure, axes = new_figure(width * columns, ratio * width * rows, nrows=rows, ncols=columns, squeeze=False)
     for extra in axes.flat[count:]:
@@ -37,18 +37,22 @@ def _grid(count: int, width: float, ratio: float) -> tuple[Figure, np.ndarray]:
 
 
 def draw_heat_maps(pairs: pd.DataFrame, measures: list[str]) -> Figure:
-    """A symmetric map over language pairs for each measure, dark where the value is high, the numbers in the cells."""
+    """A symmetric map over language pairs for each measure, dark where the value is high, the numbers in the cells or a scale."""
     languages = list(dict.fromkeys([*pairs.a, *pairs.b]))
     place = {language: i for i, language in enumerate(languages)}
     i, j = pairs.a.map(place).to_numpy(), pairs.b.map(place).to_numpy()
-    figure, panels = _grid(len(measures), PAGE / 3 if len(measures) > 1 else COLUMN, 1.0)
+    many = len(languages) >= MANY
+    most = 2 if many else 3
+    figure, panels = _grid(len(measures), PAGE / most if len(measures) > 1 else COLUMN, 1.0, most)
     for axes, measure in zip(panels, measures, strict=True):
         matrix = np.full((len(languages), len(languages)), np.nan)
         matrix[np.maximum(i, j), np.minimum(i, j)] = pairs[measure]
-        axes.imshow(matrix, cmap="Blues")
+        shown = axes.imshow(matrix, cmap="Blues")
         middle = np.nanmean([np.nanmin(matrix), np.nanmax(matrix)])
         digits = int(np.clip(1 - np.floor(np.log10(np.ptp(pairs[measure]) or 1)), 0, 3))  # two digits of the range
-        for row, column in zip(*np.nonzero(np.isfinite(matrix)), strict=True):
+        if many:  # too small for numbers
+            figure.colorbar(shown, ax=axes, shrink=0.5, aspect=30).ax.tick_params(labelsize=6)
+        for row, column in zip(*np.nonzero(np.isfinite(matrix) & (not many)), strict=True):
             text = f"{matrix[row, column]:.{digits}f}".replace("-", "−")
             colour = "white" if matrix[row, column] > middle else "black"
             axes.text(
@@ -57,18 +61,18 @@ def draw_heat_maps(pairs: pd.DataFrame, measures: list[str]) -> Figure:
         axes.set_xticks(range(len(languages) - 1), languages[:-1], rotation=90)
         axes.set_yticks(range(1, len(languages)), languages[1:])
         axes.set(xlim=(-0.5, len(languages) - 1.5), ylim=(len(languages) - 0.5, 0.5), title=measure_name(measure))
-        axes.tick_params(length=0, labelsize=6)
+        axes.tick_params(length=0, labelsize=4 if many else 6)
         axes.spines[:].set_visible(False)
     return figure
 
 
 def draw_layers(layers: pd.DataFrame, measure: str = "cka") -> Figure:
     """CKA of every pair by layer in grey, each language's mean over its pairs in its colour, the mean of all in black."""
-    figure, axes = new_figure(height=2.5)
+    languages = list(dict.fromkeys([*layers.a, *layers.b]))
+    figure, axes = new_figure(height=tall_enough(len(languages) + 1, 2.5))
     both = pd.concat([layers, layers.rename(columns={"a": "b", "b": "a"})])
     for _, line in layers.groupby(["a", "b"]):
         axes.plot(line.layer, line[measure], color="0.85", linewidth=0.4, zorder=1)
-    languages = list(dict.fromkeys([*layers.a, *layers.b]))
     colours, ends = language_colours(languages), []
     for language, lines in both.groupby("a"):
         mean = lines.groupby("layer")[measure].mean()
@@ -95,7 +99,7 @@ def draw_scatters(
     tables = []
     for axes, measure in zip(panels, measures, strict=True):
         table = collect(pairs, measure, outcome)
-        draw_pairs(axes, table, measure, outcome, colours, size=3.5)
+        draw_pairs(axes, table, measure, outcome, colours, size=3.5 if len(colours) < MANY else 2)
         axes.set_xlabel(measure_name(measure))
         axes.set_title(title(table[measure], table[outcome], read_mantel(correlations, measure)), fontsize=6.5)
         axes.locator_params(axis="x", nbins=4)

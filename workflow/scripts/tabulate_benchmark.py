@@ -8,6 +8,7 @@ interval 95 %. The row `mono` holds each language's own expert; `untrained` is t
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -17,19 +18,26 @@ from study.files import run_script
 from study.scores import CHRF, load_experiment, table_scores
 from study.tables import escape, grouped_body, is_best, latex_float, number, write_table
 
+WIDEST = 13  # languages beside each other on a page
+
 
 def to_latex(table: pd.DataFrame, experiment: Experiment, benchmark: str) -> str:
-    """The table with one column per language of the experiment, the best score of each in bold."""
+    """The table with one column per language of the experiment, many of them in parts below each other, the best scores in bold."""
     best = table.groupby("language")["score"].transform(is_best)
     cells = {(t.row, t.language): number(t.score, bold=bold) for t, bold in zip(table.itertuples(), best, strict=True)}
     rows = table.drop_duplicates("row")
-    body = grouped_body(
-        [
-            (t.group, [escape(t.label), *(cells.get((t.row, language), "--") for language in experiment.languages)])
-            for t in rows.itertuples()
-        ]
-    )
-    head = [" & ".join(["Model", *map(escape, experiment.languages)]) + r" \\"]
+    size = math.ceil(len(experiment.languages) / math.ceil(len(experiment.languages) / WIDEST))
+    lines: list[str] = []
+    for start in range(0, len(experiment.languages), size):
+        languages = experiment.languages[start : start + size]
+        lines += [r"\midrule"] * (start > 0) + [" & ".join(["Model", *map(escape, languages)]) + r" \\", r"\midrule"]
+        lines += grouped_body(
+            [
+                (t.group, [escape(t.label), *(cells.get((t.row, language), "--") for language in languages)])
+                for t in rows.itertuples()
+            ]
+        )
+    head, body = lines[:1], lines[2:]
     metric = table.metric.iloc[0]
     unit = "chrF++" if metric.startswith(CHRF) else "accuracy in percent"
     widest = 1.96 * table.se.max()
@@ -43,7 +51,7 @@ def to_latex(table: pd.DataFrame, experiment: Experiment, benchmark: str) -> str
         caption += " --: the benchmark does not have the language."
     if metric.startswith(CHRF):
         caption += " Corpus chrF++ over all sentences; from English, and from French for the column eng."
-    return latex_float("l" + "r" * len(experiment.languages), head, body, caption, benchmark)
+    return latex_float("l" + "r" * size, head, body, caption, benchmark)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -87,7 +87,8 @@ def to_latex(table: pd.DataFrame, experiment: Experiment) -> str:
     ]
     sets = table.groupby("averaged", sort=False)["benchmark"].unique()
     averaged = "; ".join(
-        f"{escape(', '.join(experiment.benchmarks[b]['label'] for b in benchmarks))}: {len(languages.split())} ({escape(languages)})"
+        f"{escape(', '.join(experiment.benchmarks[b]['label'] for b in benchmarks))}: "
+        + (f"{len(names)} ({escape(languages)})" if len(names := languages.split()) < 15 else f"{len(names)} (named in the CSV)")
         for languages, benchmarks in sets.items()
     )
     widest = 1.96 * table.se.max()

@@ -4,7 +4,8 @@
       --similarity results/laptop/similarity/cka.csv own=results/laptop/similarity/cka_own.csv --output results/laptop/pairs.csv
 
 MultiBLiMP accuracies are fractions. Columns: a, b; accuracy_{a,b} of the merge, expert_{a,b} of each language's expert, floor_{a,b} of
-the untrained model; then means over the pair's languages (a language that the benchmark lacks leaves the other one alone):
+the untrained model; then means over the pair's languages (a language that the benchmark lacks leaves the other one alone; a pair that it
+lacks both of is left out):
   delta         merged - expert, a negative number where merging loses
   delta_floor   merged - untrained
   delta_share   (merged - untrained) / (expert - untrained)
@@ -38,7 +39,7 @@ def tabulate_changes(experiment: Experiment, scores: Path) -> pd.DataFrame:
     def values(named: list[tuple[str, str]]) -> np.ndarray:
         return np.array([accuracy.get(name, np.nan) for name in named])
 
-    rows = pd.DataFrame(experiment.pairs, columns=["a", "b"])
+    rows = pd.DataFrame([both for both in experiment.pairs if {*both} & {*languages}], columns=["a", "b"])
     merged = np.column_stack([values([(pair(p.a, p.b), p[i]) for p in rows.itertuples(name="P")]) for i in (1, 2)])
     own = np.column_stack([values([(expert(language), language) for language in rows[side]]) for side in "ab"])
     floor = np.column_stack([values([(UNTRAINED, language) for language in rows[side]]) for side in "ab"])

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations as all_permutations
+from itertools import product
 
 import numpy as np
 from scipy import stats
@@ -60,17 +61,24 @@ def mantel(
 ) -> tuple[float, float]:
     """Two-sided p-values of Pearson's r and Spearman's rho, from permuting languages instead of pairs (Mantel 1967).
 
-    All n! orders where these are at most `permutations`, else that many seeded random ones, the observed order counted among them.
-    Not a number unless every two languages form one pair, since a permutation may move any pair to any other.
+    All orders where these are at most `permutations`, else that many seeded random ones, the observed order counted among them.
+    Where pairs are missing, languages change places only with those that form pairs with the same others, so that a pair never becomes
+    one that there is not. Not a number if fewer than 20 orders are left, of which none can be significant.
     """
     n = int(max(i.max(), j.max())) + 1
-    if len(x) != n * (n - 1) // 2:
+    groups = _exchangeable(i, j, n)
+    count = math.prod(math.factorial(len(members)) for members in groups)
+    if count < 20:
         return math.nan, math.nan
-    if math.factorial(n) <= permutations:
-        orders = np.array(list(all_permutations(range(n))))
+    if count <= permutations:
+        rows = [np.concatenate(parts) for parts in product(*map(all_permutations, groups))]
+        orders = np.empty((count, n), dtype=int)
+        orders[:, np.concatenate(groups)] = rows
     else:
         generator = np.random.default_rng(seed)
-        orders = np.vstack([np.arange(n), generator.permuted(np.tile(np.arange(n), (permutations, 1)), axis=1)])
+        orders = np.tile(np.arange(n), (permutations + 1, 1))
+        for members in groups:
+            orders[1:, members] = generator.permuted(orders[1:, members], axis=1)
     number = np.zeros((n, n), dtype=int)  # of the pair of two languages
     number[i, j] = number[j, i] = np.arange(len(x))
     moved = number[orders[:, i], orders[:, j]]  # (orders, pairs)
@@ -80,6 +88,22 @@ def mantel(
         covariance = np.abs((values - values.mean())[moved] @ (outcome - outcome.mean()))
         p_values.append(float(np.mean(covariance >= covariance[0] * (1 - 1e-12))))
     return p_values[0], p_values[1]
+
+
+def _exchangeable(i: np.ndarray, j: np.ndarray, n: int) -> list[list[int]]:
+    """The n languages in groups in which each forms pairs with the same others; one group if every two form a pair."""
+    formed = np.zeros((n, n), dtype=bool)
+    formed[i, j] = formed[j, i] = True
+    groups: list[list[int]] = []
+    for language in range(n):
+        for members in groups:
+            both = [language, members[0]]
+            if np.array_equal(*np.delete(formed[both], both, axis=1)):
+                members.append(language)
+                break
+        else:
+            groups.append([language])
+    return groups
 
 
 def bootstrap_over_languages(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
@@ -25,6 +25,8 @@ COLUMN = 3.3  # inches: the width of a column in a two-column paper
 PAGE = 6.9
 DPI = 300
 GREY = "0.45"
+MANY = 15  # languages from which on a figure is laid out more sparingly
+LABEL = 6.5  # points: of labels at the ends of lines
 # After Paul Tol's "muted" and "vibrant" qualitative schemes, told apart under the common kinds of colour blindness; the light ones
 # darkened for lines on white. A language has the same colour in every figure of every run.
 COLOURS = {
@@ -73,9 +75,13 @@ def new_figure(width: float = COLUMN, height: float = 2.6, **options) -> tuple[F
 
 
 def language_colours(languages: list[str]) -> dict[str, str]:
-    """A colour per language: its own one, or for other languages than the paper's those that are left over, again and again."""
-    others = cycle([colour for language, colour in COLOURS.items() if language not in languages] or list(COLOURS.values()))
-    return {language: COLOURS.get(language) or next(others) for language in languages}
+    """A colour per language: its own one; for other languages than the paper's those that are left over, then darker and lighter ones."""
+    others = [colour for language, colour in COLOURS.items() if language not in languages]
+    for factor in (0.65, 0.45):
+        others += [to_hex(darker(colour, factor)) for colour in COLOURS.values()]
+    others += [to_hex([1 - 0.65 * (1 - channel) for channel in to_rgb(colour)]) for colour in COLOURS.values()]
+    left = cycle(others)
+    return {language: COLOURS.get(language) or next(left) for language in languages}
 
 
 def darker(colour: str, factor: float = 0.8) -> tuple[float, ...]:
@@ -132,7 +138,12 @@ def spread(positions: np.ndarray, gap: float, low: float, high: float) -> np.nda
     return moved
 
 
-def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], x: float, size: float = 6.5) -> None:
+def tall_enough(labels: int, least: float) -> float:
+    """The height in inches, `least` or more, of a figure in which so many lines are labelled at their ends."""
+    return max(least, 0.8 + 1.1 * labels * LABEL / 72)
+
+
+def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]], x: float, size: float = LABEL) -> None:
     """Label lines at their ends: (x, y, text, colour) each, the texts in one column at `x` with a hair line to what they name."""
     if not ends:
         return

@@ -14,6 +14,9 @@ from study.files import UserError
 from study.languages import LANGUAGES
 
 SCHEMA = Path("workflow/schemas/experiment.schema.yaml")
+# The languages of the miniature world.
+WORLD = sorted(file.stem for file in (Path(__file__).parents[1] / "miniature" / "lexicons").glob("*.yaml"))
+NEMO_KEYS = ("micro_batch_size", "precision", "save_interval")
 KINDS = {
     "object": "a mapping",
     "array": "a list",
@@ -32,6 +35,7 @@ def checked(config: Mapping[str, Any], folder: Path | str = ".") -> dict[str, An
         UserError: naming the key that is wrong, and what is allowed there.
     """
     schema = yaml.safe_load((Path(folder) / SCHEMA).read_text(encoding="utf-8"))
+    schema["$defs"]["language"]["enum"] = list(LANGUAGES)
     errors = sorted(
         Draft202012Validator(schema).iter_errors(dict(config)),
         # A misspelt key before the one that it leaves missing.
@@ -108,23 +112,31 @@ def _languages(config: Mapping[str, Any]) -> str | None:
 
 
 def _origins(config: Mapping[str, Any]) -> str | None:
-    """Trained models share an initialisation and a tokenizer of ours, adopted ones those of the hub."""
-    models = config["models"]
-    adopted = {name: "hub" in models.get(name, {}) for name in ("experts", "mixed", "untrained")}
-    if len(set(adopted.values())) > 1:
-        hub, ours = (" and ".join(name for name in adopted if adopted[name] is there) for there in (True, False))
-        return (
-            f"models has {hub} from the hub but not {ours}; they share one initialisation and tokenizer, so give `hub` to all of "
-            "experts, mixed and untrained, or to none."
-        )
-    if adopted["experts"]:
+    """What is trained needs its data and recipe, and starts where the others started."""
+    models, data = config["models"], config["data"]
+    trained = [name for name in ("experts", "mixed") if "train" in models[name]]
+    if "untrained" not in models:
+        if len(trained) < 2:
+            adopted = " and ".join(name for name in ("experts", "mixed") if name not in trained)
+            return (
+                f"models.{adopted} come from the hub, so the initialisation that all share must too; give models.untrained.hub."
+            )
+        if "architecture" not in models:
+            return "models.untrained is initialised here, which needs models.architecture."
+    if not trained:
         return None
-    for section, key in ((config["data"], "data.corpora"), (config["data"], "data.tokenizer"), (models, "models.architecture")):
-        if key.split(".")[1] not in section:
-            return f"models.experts are trained, which needs {key}."
+    for key in ("corpora", "tokenizer"):
+        if key not in data:
+            return f"models.{trained[0]} is trained, which needs data.{key}."
     if "training" not in config:
-        return "models.experts are trained, which needs training."
-    corpora = config["data"]["corpora"].get("files")
+        return f"models.{trained[0]} is trained, which needs training."
+    training = config["training"]
+    for key in NEMO_KEYS:
+        if training["backend"] == "nemo" and key not in training:
+            return f"training.backend is nemo, which needs training.{key}."
+        if training["backend"] != "nemo" and key in training:
+            return f"training.{key} is a setting of NeMo, but training.backend is {training['backend']}."
+    corpora = data["corpora"].get("files")
     if corpora is not None and (missing := [language for language in config["languages"] if language not in corpora]):
         return f"data.corpora.files has no file for '{missing[0]}'."
     return None
@@ -147,7 +159,7 @@ def _steps(config: Mapping[str, Any]) -> str | None:
     steps = config["merging"]["steps"]
     if steps != sorted(steps):
         return "merging.steps must rise; the last is the end of training."
-    if "hub" in config["models"]["experts"]:
+    if not any("train" in config["models"][name] for name in ("experts", "mixed")):
         return None
     training = config["training"]
     saved = {*training["save_steps"], training["steps"]}
@@ -179,12 +191,16 @@ def _sources(config: Mapping[str, Any]) -> str | None:
     for benchmark, settings in config["evaluation"]["benchmarks"].items():
         if benchmark in made and benchmark in hub:
             return f"data.benchmarks has {benchmark} both under miniature and under hub; keep one."
-        if benchmark in made or benchmark in hub:
-            continue
         own = sources.get("files", {}).get(benchmark, {})
         for language in config["languages"]:
-            if language not in settings["missing"] and language not in own:
+            if benchmark in hub or language in settings["missing"] or language in own:
+                continue
+            if benchmark not in made:
                 return f"data.benchmarks says nowhere where {benchmark} in '{language}' comes from; give it under hub or files."
+            if language not in WORLD:
+                return f"data.benchmarks.miniature has no '{language}', only {', '.join(WORLD)}; give {benchmark} under files."
+    if "miniature" in config["data"].get("corpora", {}) and (strange := [x for x in config["languages"] if x not in WORLD]):
+        return f"data.corpora.miniature has no '{strange[0]}', only {', '.join(WORLD)}; give all languages under files."
     return None
 
 
@@ -199,9 +215,11 @@ def _templates(config: Mapping[str, Any]) -> str | None:
     ]
     origins = {f"models.{name}.hub": models[name]["hub"] for name in ("experts", "mixed") if "hub" in models[name]}
     texts += [(f"{place}.{key}", origin[key]) for place, origin in origins.items() for key in ("repository", "step")]
+    if "hub" in (corpora := config["data"].get("corpora", {})):
+        texts.append(("data.corpora.hub.files", corpora["hub"]["files"]))
     for place, text in texts:
         if problem := _unfilled(text):
-            codes = "individual, short, hplt_model, multiblimp, belebele, flores_plus, hellaswag, xcsqa"
+            codes = "individual, short, hplt_model, hplt, multiblimp, belebele, flores_plus, hellaswag, xcsqa"
             return (
                 f"{place}: {text!r} cannot be filled ({problem}); it may use {{step}} or {{language.CODE}}, CODE one of {codes}."
             )
