@@ -11,7 +11,7 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 LFS = (".safetensors", ".parquet", "tokenizer.json")
 
@@ -19,22 +19,23 @@ LFS = (".safetensors", ".parquet", "tokenizer.json")
 class StandInHub:
     """Repositories are added with `add`; `gated`, `damaged` and `cuts` make it fail.
 
-    gated: repositories that refuse to give files. damaged: names of files that arrive with a byte changed.
-    cuts: the next answers with weights end after so many bytes, one after the other.
+    gated: repositories that give files only to the tokens named. damaged: names of files that arrive with a byte changed.
+    cuts: the next answers with weights or Parquet files end after so many bytes, one after the other.
     """
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, tuple[str, dict[str, bytes]]]] = {}
         self.blobs: dict[str, tuple[str, bytes]] = {}
-        self.gated: set[str] = set()
+        self.gated: dict[str, set[str]] = {}
         self.damaged: set[str] = set()
         self.cuts: list[int] = []
         self.requests: list[tuple[str, str, str | None]] = []  # method, path, range
         self.server: ThreadingHTTPServer | None = None
 
     def add(self, repository: str, files: dict[str, bytes], revision: str = "main") -> str:
-        """Add a revision of `models/owner/name` or `datasets/owner/name` and return its commit."""
-        commit = hashlib.sha1(f"{repository} {revision} {sorted(files)}".encode()).hexdigest()
+        """Add a revision of `models/owner/name` or `datasets/owner/name` and return its commit; a commit as revision is its own."""
+        named = re.fullmatch("[0-9a-f]{40}", revision)
+        commit = revision if named else hashlib.sha1(f"{repository} {revision} {sorted(files)}".encode()).hexdigest()
         self.repositories.setdefault(repository, {})[revision] = (commit, files)
         for name, content in files.items():
             self.blobs[hashlib.sha256(content).hexdigest()] = (name, content)
@@ -72,7 +73,8 @@ class StandInHub:
         self.requests.append((handler.command, path, handler.headers.get("Range")))
         if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|tree)/(.+))?", path):
             kind, name, what, revision = found.groups()
-            self._describe(handler, f"{kind}/{name}", what, revision or "main")
+            recursive = parse_qs(urlparse(handler.path).query).get("recursive") in (["true"], ["True"])
+            self._describe(handler, f"{kind}/{name}", what, revision or "main", recursive)
         elif found := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             kind, name, revision, file = found.groups()
             self._resolve(handler, f"{(kind or 'models/')}{name}", revision, file)
@@ -92,15 +94,22 @@ class StandInHub:
         self._send(handler, 404, {"X-Error-Code": "RevisionNotFound"})
         return None
 
-    def _describe(self, handler, repository: str, what: str | None, revision: str) -> None:
+    def _describe(self, handler, repository: str, what: str | None, revision: str, recursive: bool) -> None:
+        folder = ""
+        if what == "tree":
+            revision, _, folder = revision.partition("/")
         if (found := self._revision(handler, repository, revision)) is None:
             return
         commit, files = found
         if what == "tree":
-            content = [
+            start = f"{folder}/" if folder else ""
+            inside = {name: data for name, data in files.items() if name.startswith(start)}
+            folders = sorted({start + name[len(start) :].split("/")[0] for name in inside if "/" in name[len(start) :]})
+            content = [{"type": "directory", "path": name, "oid": git_sha1(name.encode())} for name in folders] + [
                 {"type": "file", "path": name, "size": len(data), "oid": git_sha1(data)}
                 | ({"lfs": {"oid": sha256(data), "size": len(data), "pointerSize": 130}} if name.endswith(LFS) else {})
-                for name, data in files.items()
+                for name, data in inside.items()
+                if recursive or "/" not in name[len(start) :]
             ]
         else:
             name = repository.partition("/")[2]
@@ -111,8 +120,9 @@ class StandInHub:
         if (found := self._revision(handler, repository, revision)) is None:
             return
         commit, files = found
-        if repository in self.gated:
-            self._send(handler, 401, {"X-Error-Code": "GatedRepo"})
+        token = handler.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in self.gated.get(repository, {token}):
+            self._send(handler, 403 if token else 401, {"X-Error-Code": "GatedRepo"})
         elif file not in files:
             self._send(handler, 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
         elif file.endswith(LFS):
@@ -137,8 +147,8 @@ class StandInHub:
             data = data[:-1] + bytes([data[-1] ^ 1])
         start = int(re.match(r"bytes=(\d+)-", handler.headers.get("Range", "bytes=0-")).group(1))
         headers = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
-        weights = handler.command == "GET" and name.endswith(".safetensors")
-        cut = self.cuts.pop(0) if self.cuts and weights else None
+        large = handler.command == "GET" and name.endswith((".safetensors", ".parquet"))
+        cut = self.cuts.pop(0) if self.cuts and large else None
         self._send(handler, 206 if start else 200, {"ETag": f'"{digest}"', **headers}, data[start:], cut)
 
     @staticmethod

@@ -39,21 +39,6 @@ def model_files(seed: int = 0, size: int = 40_000, tokenizer: str = "{}") -> dic
     }
 
 
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    from huggingface_hub import constants
-
-    hub = StandInHub()
-    address = hub.start()
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)  # huggingface_hub waits before it resumes
-    yield hub
-    hub.stop()
-
-
 def fetch(output: Path, revision: str = "main", *options: str, repository: str = MODEL) -> dict:
     download_model.main(["--repository", repository, "--revision", revision, "--output", str(output), *options])
     return json.loads((output / "model.json").read_text())
@@ -134,13 +119,18 @@ def test_a_lost_connection_keeps_the_finished_files(hub, tmp_path):
     assert fetched == {hashlib.sha256(files["model.safetensors"]).hexdigest()}
 
 
-def test_a_gated_model_says_where_to_accept_its_terms(hub, tmp_path):
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("hf_stranger", 403)])
+def test_a_gated_model_says_where_to_accept_its_terms(hub, tmp_path, monkeypatch, token, status):
+    """401 without a token, 403 with that of an account that has not accepted them."""
+    monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: token)
     hub.add(f"models/{MODEL}", model_files())
-    hub.gated.add(f"models/{MODEL}")
+    hub.gated[f"models/{MODEL}"] = {"hf_friend"}
     with pytest.raises(
-        UserError, match=r"refuses owner/model \(HTTP 401\): accept its terms at https://huggingface.co/owner/model"
+        UserError, match=rf"refuses owner/model \(HTTP {status}\): accept its terms at https://huggingface.co/owner/model"
     ):
         fetch(tmp_path / "model")
+    monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: "hf_friend")
+    assert fetch(tmp_path / "model")["parameters"] == 40_007
 
 
 def test_an_unknown_repository_or_revision_is_named(hub, tmp_path):
@@ -186,7 +176,7 @@ def test_models_that_do_not_fit_together_are_not_merged(hub, tmp_path):
 
 def test_the_command_ends_with_one_sentence_and_hides_the_token(hub, tmp_path):
     hub.add(f"models/{MODEL}", model_files())
-    hub.gated.add(f"models/{MODEL}")
+    hub.gated[f"models/{MODEL}"] = set()
     settings = {
         "HF_ENDPOINT": hub.address,
         "HF_HOME": str(tmp_path),

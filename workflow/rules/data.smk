@@ -1,8 +1,21 @@
 # Training text, tokens and benchmarks: generated in the miniature world, read from the user's own files, or fetched from the hub.
 
+import math
+
 CORPORA = config["data"].get("corpora", {})
 MINIATURE_CORPORA = CORPORA.get("miniature", {})
 CORPUS_FILES = CORPORA.get("files", {})
+CORPUS_HUB = CORPORA.get("hub")
+TOKENIZER_HUB = config["data"].get("tokenizer", {}).get("hub")
+# A language's corpus is one file of documents, or shards from the hub, which are folders of files; a job tokenises one of these.
+if CORPUS_HUB:
+    SHARDS = [f"{number:05d}" for number in range(1, CORPUS_HUB["shards"] + 1)]
+    SHARD = E.path("data/shards/{language}/{shard}")
+    SHARD_LIMIT = f"--limit {math.ceil(CORPUS_HUB['tokens'] / CORPUS_HUB['shards'])}"
+else:
+    SHARDS = ["00001"]
+    SHARD = E.path("data/corpora/{language}.jsonl")
+    SHARD_LIMIT = ""
 MINIATURE_ITEMS = config["data"]["benchmarks"].get("miniature", {}).get("items", {})
 BENCHMARK_FILES = config["data"]["benchmarks"].get("files", {})
 
@@ -54,30 +67,94 @@ rule import_corpus:
         "python {input.code[0]} --files {input.files} --output {output} 2>&1 | tee {log} >&2"
 
 
-rule train_tokenizer:
-    """Train the subword tokenizer that all models share."""
-    input:
-        code=code("train_tokenizer"),
-        corpora=[E.path(f"data/corpora/{language}.jsonl") for language in E.languages],
-    output:
-        E.path("data/tokenizer/tokenizer.json"),
-        E.path("data/tokenizer/tokenizer_config.json"),
-    log:
-        E.path("logs/train_tokenizer.log"),
-    benchmark:
-        E.path("usage/train_tokenizer.tsv")
-    params:
-        folder=output_folder(),
-        vocabulary=config["data"].get("tokenizer", {}).get("vocabulary"),
-    shell:
-        "python {input.code[0]} --corpora {input.corpora} --vocabulary {params.vocabulary} --output {params.folder} 2>&1 | tee {log} >&2"
+if CORPUS_HUB:
+
+    rule list_shards:
+        """Find the files of a language's corpus on the hub."""
+        input:
+            code=ancient(code("list_shards")),
+        output:
+            E.path("data/shards/{language}.json"),
+        log:
+            E.path("logs/list_shards/{language}.log"),
+        retries: 3
+        localrule: True
+        params:
+            repository=CORPUS_HUB["repository"],
+            revision=CORPUS_HUB["revision"],
+            files=lambda wildcards: CORPUS_HUB["files"],  # a function's value keeps its {language.…}
+            total=CORPUS_HUB["shards"] * CORPUS_HUB["files_per_shard"],
+        shell:
+            "HF_HUB_OFFLINE=0 python {input.code[0]} --repository {params.repository} --revision {params.revision}"
+            " --files {params.files:q} --language {wildcards.language} --count {params.total} --output {output} 2>&1 | tee {log} >&2"
+
+    rule download_shard:
+        """Fetch some files of a language's corpus from the hub; deleted when they have been tokenised."""
+        input:
+            code=ancient(code("download_shard")),
+            listed=E.path("data/shards/{language}.json"),
+        output:
+            temp(directory(SHARD)),
+        log:
+            E.path("logs/download_shard/{language}/{shard}.log"),
+        wildcard_constraints:
+            shard=r"\d{5}",
+        retries: 3
+        localrule: True
+        params:
+            files=CORPUS_HUB["files_per_shard"],
+            private=E.path("downloads/shards/{language}-{shard}"),
+        shell:
+            "HF_HUB_OFFLINE=0 python {input.code[0]} --list {input.listed} --number {wildcards.shard} --size {params.files}"
+            " --private {params.private} --output {output} 2>&1 | tee {log} >&2"
+
+
+if TOKENIZER_HUB:
+
+    rule download_tokenizer:
+        """Fetch the subword tokenizer that all models share from the hub."""
+        input:
+            code=ancient(code("download_tokenizer")),
+        output:
+            E.path("data/tokenizer/tokenizer.json"),
+            E.path("data/tokenizer/tokenizer_config.json"),
+        log:
+            E.path("logs/download_tokenizer.log"),
+        retries: 3
+        localrule: True
+        params:
+            **TOKENIZER_HUB,
+            folder=output_folder(),
+        shell:
+            "HF_HUB_OFFLINE=0 python {input.code[0]} --repository {params.repository} --revision {params.revision}"
+            " --output {params.folder} 2>&1 | tee {log} >&2"
+
+else:
+
+    rule train_tokenizer:
+        """Train the subword tokenizer that all models share."""
+        input:
+            code=code("train_tokenizer"),
+            corpora=expand(SHARD, language=E.languages, shard=SHARDS[0]),
+        output:
+            E.path("data/tokenizer/tokenizer.json"),
+            E.path("data/tokenizer/tokenizer_config.json"),
+        log:
+            E.path("logs/train_tokenizer.log"),
+        benchmark:
+            E.path("usage/train_tokenizer.tsv")
+        params:
+            folder=output_folder(),
+            vocabulary=config["data"].get("tokenizer", {}).get("vocabulary"),
+        shell:
+            "python {input.code[0]} --corpora {input.corpora} --vocabulary {params.vocabulary} --output {params.folder} 2>&1 | tee {log} >&2"
 
 
 rule tokenize_corpus:
-    """Turn a corpus into one stream of token ids."""
+    """Turn a corpus into one stream of token ids, for training with transformers."""
     input:
         code=code("tokenize_corpus"),
-        corpus=E.path("data/corpora/{language}.jsonl"),
+        corpora=expand(SHARD, shard=SHARDS, allow_missing=True),
         tokenizer=E.path("data/tokenizer/tokenizer.json"),
     output:
         E.path("data/tokens/{language}.npy"),
@@ -85,8 +162,50 @@ rule tokenize_corpus:
         E.path("logs/tokenize_corpus/{language}.log"),
     params:
         tokenizer=input_folder("tokenizer"),
+        limit=SHARD_LIMIT,
     shell:
-        "python {input.code[0]} --tokenizer {params.tokenizer} --corpora {input.corpus} --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]} --tokenizer {params.tokenizer} --corpora {input.corpora} {params.limit} --output {output}"
+        " 2>&1 | tee {log} >&2"
+
+
+rule tokenize_shard:
+    """Tokenise one part of a corpus into Megatron's format, for training with NeMo."""
+    input:
+        code=code("tokenize_shard"),
+        corpus=SHARD,
+        tokenizer=E.path("data/tokenizer/tokenizer.json"),
+    output:
+        index=E.path("data/megatron/{language}/{shard}.idx"),
+        ids=E.path("data/megatron/{language}/{shard}.bin"),
+    log:
+        E.path("logs/tokenize_shard/{language}/{shard}.log"),
+    benchmark:
+        E.path("usage/tokenize_shard/{language}/{shard}.tsv")
+    wildcard_constraints:
+        shard=r"\d{5}",
+    priority: 5  # before more is downloaded
+    params:
+        tokenizer=input_folder("tokenizer"),
+        limit=SHARD_LIMIT,
+    shell:
+        "python {input.code[0]} --tokenizer {params.tokenizer} --corpus {input.corpus} {params.limit} --threads {threads}"
+        " --output {output.index} 2>&1 | tee {log} >&2"
+
+
+rule assemble_corpus:
+    """List a language's tokenised shards and check that they have the tokens asked for."""
+    input:
+        code=code("assemble_corpus"),
+        shards=expand(E.path("data/megatron/{language}/{shard}.idx"), shard=SHARDS, allow_missing=True),
+    output:
+        E.path("data/megatron/{language}.json"),
+    log:
+        E.path("logs/assemble_corpus/{language}.log"),
+    params:
+        tokens=CORPUS_HUB["tokens"] if CORPUS_HUB else 0,
+    shell:
+        "python {input.code[0]} --shards {input.shards} --language {wildcards.language} --tokens {params.tokens} --output {output}"
+        " 2>&1 | tee {log} >&2"
 
 
 for benchmark, files in GENERATED_FILES.items():

@@ -6,8 +6,30 @@ DOWNLOAD_MODEL = (
     " --output {params.model} 2>&1 | tee {log} >&2"
 )
 
+# Training: with transformers on one device, or with NeMo on any number of GPUs and nodes. The rules' names differ because profiles
+# give them other resources.
+if TRAINING.get("backend") == "nemo":
+    TRAIN, TRAINER, TOKENS = "pretrain", "pretrain_nemo", E.path("data/megatron/{language}.json")
+    # Each attempt goes on from the last complete checkpoint: a wall-time limit shorter than the training is no failure.
+    TRAIN_ATTEMPTS = 10
+    TRAIN_PARAMS = {"launch": launcher, "python": "bash workflow/scripts/launch.sh ${NEMO_PYTHON:-python}", "options": ""}
+else:
+    TRAIN, TRAINER, TOKENS = "train", "train_model", E.path("data/tokens/{language}.npy")
+    TRAIN_ATTEMPTS = None  # the profile's
+    TRAIN_PARAMS = {
+        "launch": "",
+        "python": "python",
+        "options": lambda wildcards, threads: f"--device {EVALUATION['device']} --threads {threads}",
+    }
+TRAIN_PARAMS |= {"recipe": as_json(TRAINING), "seed": config["seed"]}
+TRAIN_MODEL = (
+    "{params.launch} {params.python} {input.code[0]} --initial {params.initial} --tokens {input.tokens} --recipe {params.recipe:q}"
+    " --seed {params.seed} {params.options} --attempt {resources.attempt} --state {params.state} --output {params.model}"
+    " 2>&1 | tee {log} >&2"
+)
 
-if E.trains:
+
+if "untrained" not in E.adopted:
 
     rule initialise_model:
         """Make the random initialisation that all trained models share."""
@@ -27,51 +49,63 @@ if E.trains:
             "python {input.code[0]} --architecture {params.architecture:q} --tokenizer {params.tokenizer}"
             " --seed {params.seed} --output {params.model} 2>&1 | tee {log} >&2"
 
-    rule train_expert:
+
+if E.trains_experts:
+
+    rule:
         """Pre-train a monolingual expert."""
+        name:
+            f"{TRAIN}_expert"
         input:
-            code=code("train_model"),
+            code=code(TRAINER),
             initial=manifest("untrained"),
-            tokens=E.path("data/tokens/{language}.npy"),
+            tokens=TOKENS,
         output:
             kept("mono-{language}"),
         log:
-            E.path("logs/train_expert/{language}.log"),
+            E.path(f"logs/{TRAIN}_expert/{{language}}.log"),
         benchmark:
-            E.path("usage/train_expert/{language}.tsv")
+            E.path(f"usage/{TRAIN}_expert/{{language}}.tsv")
         priority: 10
+        retries: TRAIN_ATTEMPTS
+        resources:
+            attempt=lambda wildcards, attempt: attempt,
         params:
+            **TRAIN_PARAMS,
             initial=input_folder("initial"),
-            recipe=as_json(config["training"]),
-            seed=config["seed"],
             state=E.path("training/mono-{language}"),
             model=output_folder(),
         shell:
-            "python {input.code[0]} --initial {params.initial} --tokens {input.tokens} --recipe {params.recipe:q}"
-            " --seed {params.seed} --threads {threads} --state {params.state} --output {params.model} 2>&1 | tee {log} >&2"
+            TRAIN_MODEL
 
-    rule train_mixed:
+
+if E.trains_mixed:
+
+    rule:
         """Pre-train the mixed model on equal parts of all languages, with one expert's budget of tokens."""
+        name:
+            f"{TRAIN}_mixed"
         input:
-            code=code("train_model"),
+            code=code(TRAINER),
             initial=manifest("untrained"),
-            tokens=[E.path(f"data/tokens/{language}.npy") for language in E.languages],
+            tokens=expand(TOKENS, language=E.languages),
         output:
             kept("mixed"),
         log:
-            E.path("logs/train_mixed.log"),
+            E.path(f"logs/{TRAIN}_mixed.log"),
         benchmark:
-            E.path("usage/train_mixed.tsv")
+            E.path(f"usage/{TRAIN}_mixed.tsv")
         priority: 10
+        retries: TRAIN_ATTEMPTS
+        resources:
+            attempt=lambda wildcards, attempt: attempt,
         params:
+            **TRAIN_PARAMS,
             initial=input_folder("initial"),
-            recipe=as_json(config["training"]),
-            seed=config["seed"],
             state=E.path("training/mixed"),
             model=output_folder(),
         shell:
-            "python {input.code[0]} --initial {params.initial} --tokens {input.tokens} --recipe {params.recipe:q}"
-            " --seed {params.seed} --threads {threads} --state {params.state} --output {params.model} 2>&1 | tee {log} >&2"
+            TRAIN_MODEL
 
 
 rule adopt_baseline:

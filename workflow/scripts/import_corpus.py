@@ -1,4 +1,4 @@
-"""Read training documents from text or JSONL files, also compressed, and write them one JSON object a line.
+"""Read training documents from text, JSONL or Parquet files, also compressed, and write them one JSON object a line.
 
 Example:
     python workflow/scripts/import_corpus.py --files wiki.txt.gz news.jsonl.zst --output results/mine/data/corpora/deu.jsonl
@@ -14,7 +14,7 @@ from study.text import read_documents
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=Path, nargs="+", required=True, help=".txt or .jsonl, also .gz and .zst")
+    parser.add_argument("--files", type=Path, nargs="+", required=True, help=".txt or .jsonl, also .gz and .zst; or .parquet")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
 

@@ -24,7 +24,10 @@ def kept_files(folder: Path) -> list[Path]:
         UserError: if it lacks weights in safetensors, a configuration or a tokenizer.
     """
     if not list(folder.glob("*.safetensors")):
-        raise UserError(f"{folder} has no weights in safetensors; other formats can run code and are not read.")
+        raise UserError(
+            f"{folder} has no weights in safetensors; other formats can run code and are not read. Name a revision that has them: on the "
+            "hub, a pull request of its conversion service often does (its commit under models.revisions)."
+        )
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         if not (folder / name).is_file():
             raise UserError(f"{folder} has no {name}; save the model and its tokenizer with transformers, and adopt that.")

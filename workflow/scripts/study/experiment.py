@@ -220,9 +220,14 @@ class Experiment:
     # What comes from the hub -------------------------------------------------------------------------------------------
 
     @property
-    def trains(self) -> bool:
-        """Whether the models are trained here; else they are adopted from the hub."""
+    def trains_experts(self) -> bool:
+        """Whether the experts are trained here; else they are adopted from the hub."""
         return "train" in self.config["models"]["experts"]
+
+    @property
+    def trains_mixed(self) -> bool:
+        """Whether the mixed model is trained here; else it is adopted from the hub."""
+        return "train" in self.config["models"][MIXED]
 
     @cached_property
     def adopted(self) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
 from study.files import UserError
 from study.models import sha256
@@ -38,8 +39,41 @@ def fetch_model(repository: str, revision: str, patterns: tuple[str, ...], cache
     return Path(folder)
 
 
-def fetch_dataset_file(repository: str, revision: str, path: str) -> Path:
+def find_dataset_files(repository: str, revision: str, pattern: str) -> tuple[str, list[str]]:
+    """The commit that a dataset's revision is now, and its files that match `pattern`, in sorted order.
+
+    Only folders that match are listed, since a corpus has tens of thousands of files.
+
+    Args:
+        pattern: a path in the repository with `*` as in a shell, in folders too.
+
+    Raises:
+        UserError: as `clear_errors`.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFolder
+
+    hub, found = HfApi(), [""]
+    with clear_errors(repository, revision, "datasets/"):
+        commit = hub.dataset_info(repository, revision=revision, expand=["sha"]).sha
+        *folders, name = pattern.split("/")
+        for part, kept in [*((folder, True) for folder in folders), (name, False)]:
+            entries = [
+                entry for at in found for entry in hub.list_repo_tree(repository, at, revision=commit, repo_type="dataset")
+            ]
+            found = [
+                entry.path
+                for entry in entries
+                if isinstance(entry, RepoFolder) is kept and fnmatchcase(PurePosixPath(entry.path).name, part)
+            ]
+    return commit, sorted(found)
+
+
+def fetch_dataset_file(repository: str, revision: str, path: str, cache: Path | None = None) -> Path:
     """Download one file of a dataset and return its place in the cache.
+
+    Args:
+        cache: another folder than the hub's own cache.
 
     Raises:
         UserError: as `clear_errors`, or if the file's checksum is not the hub's.
@@ -49,7 +83,7 @@ def fetch_dataset_file(repository: str, revision: str, path: str) -> Path:
 
     with clear_errors(repository, revision, "datasets/"):
         try:
-            file = Path(hf_hub_download(repository, path, repo_type="dataset", revision=revision))
+            file = Path(hf_hub_download(repository, path, repo_type="dataset", revision=revision, cache_dir=cache))
         except RemoteEntryNotFoundError:
             there = HfApi().list_repo_files(repository, repo_type="dataset", revision=revision)
             close = difflib.get_close_matches(path, there, 3, cutoff=0.3) or there[:3]

@@ -1,4 +1,4 @@
-"""Corpora as files of documents: plain text with blank lines between documents, or JSONL with a `text` field."""
+"""Corpora as files of documents: plain text with blank lines between documents, or JSONL or Parquet with a `text` field."""
 
 import io
 import json
@@ -21,14 +21,21 @@ def open_text(path: Path | str) -> TextIO:
 
 
 def read_documents(path: Path | str) -> Iterator[str]:
-    """The documents of a corpus file, empty ones left out.
+    """The documents of a corpus file, or of all files of a folder in the order of their names; empty ones left out.
 
     Raises:
-        UserError: if the file is missing or cut short, or a line of JSONL has no text.
+        UserError: if the file is missing or cut short, or a line of JSONL or a Parquet file has no text.
     """
     path = Path(path)
+    if path.is_dir():
+        for file in sorted(path.iterdir()):
+            yield from read_documents(file)
+        return
     if not path.is_file():
         raise UserError(f"The corpus {path} does not exist.")
+    if path.suffix == ".parquet":
+        yield from _parquet(path)
+        return
     try:
         with open_text(path) as lines:
             yield from _jsonl(path, lines) if ".jsonl" in path.suffixes else _plain(lines)
@@ -46,6 +53,20 @@ def _jsonl(path: Path, lines: TextIO) -> Iterator[str]:
             raise UserError(f'{path}, line {number}: each line must be JSON with a "text" field.') from None
         if text.strip():
             yield text
+
+
+def _parquet(path: Path) -> Iterator[str]:
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            if "text" not in file.schema_arrow.names:
+                raise UserError(f"{path} has no column `text`, only {', '.join(file.schema_arrow.names)}.")
+            for batch in file.iter_batches(1000, columns=["text"]):
+                yield from (text for text in batch["text"].to_pylist() if text and text.strip())
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise UserError(f"The corpus {path} is damaged or cut short ({error}); fetch it again.") from None
 
 
 def _plain(lines: TextIO) -> Iterator[str]:
