@@ -1,6 +1,8 @@
 """Training: the schedule, the data order, resuming after a kill, and stopping at a loss that is no number."""
 
+import copy
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from miniature.world import NOUNS
 from study.files import UserError
 from study.models import save_model, use_cpu
-from study.training import Batches, Recipe, State, loss_of, optimiser, train
+from study.training import Batches, Recipe, State, loss_of, optimiser, refuse_again, train, warned
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 RECIPE = Recipe(
@@ -142,6 +144,31 @@ def test_a_loss_that_is_no_number_stops_the_run(model, tmp_path):
         model.lm_head.weight[0] = torch.nan
     with pytest.raises(UserError, match=r"The loss is nan at step 1; no checkpoint was complete yet\. Lower training"):
         train(model, Batches([stream(500)], RECIPE, 1), RECIPE, state)
+    with pytest.raises(UserError, match=r"The loss is nan at step 1.*was not repeated"):
+        refuse_again(tmp_path, attempt=2)
+    refuse_again(tmp_path, attempt=1)  # the user started again
+    refuse_again(tmp_path, attempt=2)
+
+
+def test_a_warned_run_saves_its_step_and_goes_on_from_there(model, tmp_path):
+    batches, other = Batches([stream(500)], RECIPE, 1), copy.deepcopy(model)
+    train(other, batches, RECIPE, State(tmp_path / "unbroken", {}), report=lambda line: None)
+    passes = 0
+
+    def slurm_warns_at_step_6(module, inputs):
+        nonlocal passes
+        passes += 1
+        if passes == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    hook = model.model.register_forward_pre_hook(slurm_warns_at_step_6)
+    with warned() as stop, pytest.raises(UserError, match="Asked to end after step 6 of 12"):
+        train(model, batches, RECIPE, State(tmp_path / "warned", {}), lambda line: None, stop)
+    hook.remove()
+    assert State(tmp_path / "warned", {}).steps() == [4, 6]
+    train(model, batches, RECIPE, State(tmp_path / "warned", {}), report=lambda line: None)
+    for p, q in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(p, q)
 
 
 def test_a_state_of_another_run_is_not_resumed(model, tmp_path):

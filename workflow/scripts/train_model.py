@@ -17,7 +17,7 @@ import numpy as np
 
 from study.files import read_json, run_script
 from study.models import MANIFEST, load_model, save_model, sha256, use_cpu
-from study.training import Batches, State, identity, recipe_from, set_weights, train
+from study.training import Batches, State, identity, recipe_from, refuse_again, set_weights, train, warned
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,10 +28,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True, help="folder for what is needed to resume")
     parser.add_argument("--output", type=Path, required=True, help="model directory; kept steps go to OUTPUT@STEP")
+    parser.add_argument("--attempt", type=int, default=1, help="number of this attempt in the run of the workflow")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args(argv)
 
+    refuse_again(args.state, args.attempt)
     use_cpu(args.threads)
     recipe = recipe_from(args.recipe)
     initial = read_json(args.initial / MANIFEST)
@@ -39,7 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     model = load_model(args.initial).to(args.device)
     batches = Batches([np.load(path, mmap_mode="r") for path in args.tokens], recipe, args.seed)
     print(f"training {args.output.name}: {recipe.steps} steps, {recipe.tokens:,} tokens", file=sys.stderr)
-    train(model, batches, recipe, state, report=lambda line: print(f"{args.output.name}  {line}", file=sys.stderr, flush=True))
+    with warned() as stop:
+        train(model, batches, recipe, state, lambda line: print(f"{args.output.name}  {line}", file=sys.stderr, flush=True), stop)
 
     for step in sorted({*recipe.save_steps, recipe.steps}):
         set_weights(model, state.weights(step))

@@ -7,8 +7,10 @@ complete checkpoint and ends with the same weights.
 import json
 import math
 import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from study.files import UserError, write_json
+
+HOPELESS = "stopped.txt"
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,8 @@ class State:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # other models' states are still there
+            self.folder.parent.rmdir()
 
 
 def _names(model: Any, adam: torch.optim.AdamW) -> dict[torch.nn.Parameter, str]:
@@ -164,11 +170,51 @@ def set_weights(model: Any, weights: dict[str, torch.Tensor]) -> None:
             p.copy_(weights[name])
 
 
-def train(model: Any, batches: Batches, recipe: Recipe, state: State, report: Callable[[str], None] = print) -> None:
-    """Train the model in place, saving its state after each kept step.
+def refuse_again(folder: Path, attempt: int) -> None:
+    """Do not repeat a training that stopped for a reason which another attempt of the same run meets again.
+
+    The first attempt of a run may try again, since its user may have changed something.
 
     Raises:
-        UserError: if the loss is no longer a number.
+        UserError: with that reason.
+    """
+    reason = folder / HOPELESS
+    if attempt == 1:
+        reason.unlink(missing_ok=True)
+    elif reason.exists():
+        raise UserError(f"{reason.read_text(encoding='utf-8')} (As in the attempt before, so it was not repeated.)")
+
+
+def hopeless(folder: Path, reason: str) -> UserError:
+    """The error to raise where another attempt would end in the same way; see `refuse_again`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / HOPELESS).write_text(reason, encoding="utf-8")
+    return UserError(reason)
+
+
+@contextmanager
+def warned() -> Iterator[Callable[[], bool]]:
+    """Within the block, a function that tells whether the process was asked to end (SIGTERM): by Slurm, before it kills a job."""
+    received = []
+    previous = signal.signal(signal.SIGTERM, lambda *_: received.append(True))
+    try:
+        yield lambda: bool(received)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def train(
+    model: Any,
+    batches: Batches,
+    recipe: Recipe,
+    state: State,
+    report: Callable[[str], None] = print,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train the model in place, saving its state after each kept step, and after the step at which `stop` asks to end.
+
+    Raises:
+        UserError: if the loss is no longer a number, or if training was asked to end before its last step.
     """
     adam = optimiser(model, recipe)
     start = state.resume(model, adam)
@@ -185,15 +231,21 @@ def train(model: Any, batches: Batches, recipe: Recipe, state: State, report: Ca
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
             kept = f"the checkpoint of step {state.steps()[-1]} is kept" if state.steps() else "no checkpoint was complete yet"
-            raise UserError(
-                f"The loss is {losses[-1]} at step {step}; {kept}. Lower training.learning_rate or training.gradient_clip."
+            raise hopeless(
+                state.folder,
+                f"The loss is {losses[-1]} at step {step}; {kept}. Lower training.learning_rate or training.gradient_clip.",
             )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
         adam.step()
         adam.zero_grad()
-        if step in keep:
+        stopping = stop() and step < recipe.steps
+        if step in keep or stopping:
             state.save(step, model, adam)
+        if stopping:
+            raise UserError(
+                f"Asked to end after step {step} of {recipe.steps}, which is saved; the next attempt goes on from there."
+            )
         if step % 50 == 0 or step == recipe.steps:
             report(progress(step, recipe, losses, time.monotonic() - began, start))
             losses.clear()
