@@ -6,7 +6,7 @@ Everything is a file below results/{run}/, where `run` is a key of the experimen
     models/{model}/model.json, model.safetensors, config.json, tokenizer
     scores/{model}/{benchmark}/{language}.json   items/{model}/{benchmark}/{language}.parquet
     similarity/{measure}.csv   pairs.csv   correlations.csv   published.csv
-    tables/table{1..8}.{csv,tex}   figures/figure{1..3}.{pdf,png,csv}
+    tables/table{1..8}.{csv,tex}   figures/figure{1..3}.{pdf,png,csv}   audit/audit.html
 
     {model}     untrained, mono-{language}, mixed, a baseline's name, merged-{method}, pair-{a}+{b}, nested-{n};
                 any of them at a training step: {model}@{step}

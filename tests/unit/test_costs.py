@@ -1,11 +1,14 @@
 """Costs against numbers computed by hand or by another library."""
 
+import copy
 import json
+import re
 from pathlib import Path
 
 import networkx
 import pytest
 import yaml
+from audit import adopted_training
 
 from study.costs import (
     PUBLISHED_SHAPE,
@@ -72,6 +75,7 @@ def test_training_of_a_published_model_is_near_the_published_cost():
         ("small-g", {"gpu": 1, "cpus_per_gpu": 24, "mem_mb": 60000}, 1, 1.5, 0, 3 / 8),
         ("standard-g", {"gpu": 1, "cpus_per_gpu": 7, "mem_mb": 60000}, 1, 4.0, 0, 1),
         ("standard-g", {"gpu": 16, "nodes": 2, "mem_mb": 491520}, 1, 8.0, 0, 2),
+        ("small-g", {"gpu": 4, "nodes": 2, "cpus_per_gpu": 7, "mem_mb": 120000}, 1, 2.0, 0, 4 / 8),  # memory is that of each node
         ("small", {"mem_mb": 32000}, 16, 0, 16, 16 / 128),
         ("small", {"mem_mb": 65536}, 4, 0, 32, 32 / 128),
         ("standard", {"mem_mb": 1000}, 4, 0, 128, 1),
@@ -81,6 +85,70 @@ def test_an_hour_as_lumi_bills_it(partition, resources, threads, gpu_hours, cpu_
     job = Job("x", {}, True, threads=threads, resources={"slurm_partition": partition, **resources})
     billed = bill(job, 3600, LUMI)
     assert (billed.gpu_hours, billed.cpu_hours, billed.node_hours) == pytest.approx((gpu_hours, cpu_hours, node_hours))
+
+
+def test_what_the_training_of_adopted_models_took_is_told():
+    said = adopted_training(PAPER, LUMI)
+    count, total, one, co2 = (float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", said.partition("(")[0])[:4])
+    assert (count, total) == (11, pytest.approx(11 * one, abs=6))
+    assert one == pytest.approx(PUBLISHED_TRAINING["gpu_hours"], rel=0.2)
+    assert co2 / one == pytest.approx(PUBLISHED_TRAINING["co2_kg"] / PUBLISHED_TRAINING["gpu_hours"], rel=0.02)
+    assert adopted_training(MINIATURE, LAPTOP) == ""
+
+
+SIXTEEN_NODES = {
+    "slurm_partition": "standard-g", "nodes": 16, "tasks_per_node": 8, "cpus_per_task": 7, "mem_mb": 491520, "mpi": "srun",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "gpus", [{"gpu": 128}, {"gpu": 1, "slurm_extra": "'--gpus-per-node=8 --exclusive'"}, {"gpu": 0, "gpus_per_node": 8}]
+)
+def test_pretraining_on_many_nodes(gpus):
+    """The published mixed model's training, however its 128 devices are asked for: the published GPU-hours, within a fifth."""
+    config = copy.deepcopy(PAPER.config)
+    config["models"]["mixed"] = {"train": True}
+    config["training"] = {"steps": 47_684, "batch_size": 1024, "sequence_length": 2048}
+    job = Job("pretrain_mixed", {}, True, resources={**SIXTEEN_NODES, **gpus}, outputs=["results/paper/models/mixed/model.json"])
+    seconds = estimate(job, Experiment(config), LUMI).seconds
+    billed = bill(job, seconds, LUMI)
+    assert billed.gpu_hours == pytest.approx(PUBLISHED_TRAINING["gpu_hours"], rel=0.2)
+    assert billed.node_hours == billed.gpu_hours / 4 == pytest.approx(16 * seconds / 3600)
+    assert seconds < 2 * 24 * 3600  # the longest that standard-g allows
+
+
+def test_the_corpus_of_pretraining():
+    def mixed(**corpus) -> Experiment:
+        config = copy.deepcopy(PAPER.config)
+        config["models"]["mixed"] = {"train": True}
+        config["training"] = {"steps": 100, "batch_size": 10, "sequence_length": 1000}
+        config["data"]["corpora"] = {"hub": corpus}
+        return Experiment(config)
+
+    shard = {"wildcards": {"language": "deu", "shard": "00001"}, "pending": True, "share": 1 / 4, "outputs": ["shard"]}
+    one, three = (estimate(Job("download_shard", **shard), mixed(files_per_shard=files), LUMI) for files in (1, 3))
+    assert three.download == three.disk == 3 * one.download > 0
+    assert three.seconds > three.download / LUMI.speed["download_bytes"]
+    # Training reads a million tokens, a tenth of them German; or so many are asked for. A quarter of them is in this shard.
+    for experiment, tokens in ((mixed(), 25_000), (mixed(tokens=800_000), 200_000)):
+        ids = estimate(Job("tokenize_shard", **shard, threads=2), experiment, LUMI)
+        assert ids.disk == 4 * tokens
+        assert ids.seconds == pytest.approx(LUMI.speed["start_seconds"] + tokens / 2 / LUMI.speed["tokens"])
+
+
+def test_requests_that_are_no_numbers_count_as_none():
+    strange = {
+        "gpu": "many",
+        "nodes": None,
+        "mem_mb": "<TBD>",
+        "slurm_extra": None,
+        "tasks_per_node": [],
+        "slurm_partition": "small-g",
+    }
+    job = Job("pretrain_expert", {"language": "deu"}, True, resources=strange, outputs=["model"])
+    assert (job.gpus, job.nodes, job.cores) == (0, 1, 1)
+    assert bill(job, 3600, LUMI).gpu_hours == 0.5
+    assert estimate(Job("unheard_of", {}, True, outputs=["file"]), PAPER, LUMI).seconds == LUMI.speed["script_seconds"]
 
 
 def test_the_login_node_bills_nothing_and_a_laptop_its_cores():

@@ -1,5 +1,6 @@
 # The Python helpers of all rules: the experiment's names, and which files of code a job's result depends on.
 
+import argparse
 import ast
 import json
 import os
@@ -58,6 +59,13 @@ def code(name):
             found[path] = None
             pending += imports(path)
     return [str(script), *sorted(str(path) for path in found if path != script)]
+
+
+def profile():
+    """The profile that Snakemake was started with, for a Snakemake that a job starts; "none" if there is none."""
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--profile", default=os.environ.get("SNAKEMAKE_PROFILE", "none"))
+    return options.parse_known_args()[0].profile
 
 
 def manifest(model):

@@ -264,3 +264,29 @@ rule check_published:
     localrule: True
     shell:
         "python {input.code[0]} --output {output.table} --report {output.report} 2>&1 | tee {log} >&2"
+
+
+rule audit:
+    """What the study took, rule by rule, and which scores there are, for the report. Of what is still to run, `make audit` speaks."""
+    input:
+        code=code("audit"),
+        experiment=E.path("experiment.json"),
+        results=[*rules.tables.input, *rules.figures.input, *rules.similarity.input, E.path("published.csv")],
+    output:
+        report(
+            E.path("audit/audit.html"),
+            caption="../report/audit.rst",
+            category="Compute",
+            labels={"what": "what the study took"},
+        ),
+        [E.path(f"audit/{name}.csv") for name in ("jobs", "rules", "coverage")],
+    log:
+        E.path("logs/audit.log"),
+    localrule: True
+    params:
+        profile=profile(),
+        folder=output_folder(),
+    # --configfile takes several values, so it comes first.
+    shell:
+        "python {input.code[0]} --configfile {input.experiment} --profile {params.profile} --output {params.folder} {input.results}"
+        " 2>&1 | tee {log} >&2"

@@ -1,8 +1,8 @@
 """Say what a Snakemake command would run and what that costs, without running it.
 
 Everything that is not an option of this script goes to Snakemake: profile, targets, configuration. The plan is that of its
-dry-run. Times come from study/costs.py and the profile's machine.yaml, and from the usage files of finished jobs: a job's own time is
-`measured`; that of one like it is `scaled`, its estimate times measured over estimated of those that have run; the rest is
+dry-run. Times come from study/costs.py and the profile's machine.yaml, and from the usage files of finished jobs: a job's own
+time is `measured`; that of one like it is `scaled`, its estimate times measured over estimated of those that have run; the rest is
 `estimate`. Hours to wait in a queue are not known and not counted.
 
 Example:
@@ -14,6 +14,7 @@ import argparse
 import csv
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ def read_plan(arguments: list[str]) -> Plan:
     dag = workflow.dag
     everything = list(dag.jobs)
     numbers = {job: number for number, job in enumerate(everything)}
+    alike = Counter((job.rule.name, job.wildcards.get("language")) for job in everything)
     jobs = [
         Job(
             rule=job.rule.name,
@@ -99,6 +101,7 @@ def read_plan(arguments: list[str]) -> Plan:
             outputs=list(map(str, job.output)),
             temporary=bool(job.temp_output),
             usage=str(job.benchmark) if job.benchmark else None,
+            share=1 / alike[job.rule.name, job.wildcards.get("language")],
         )
         for job in everything
     ]
@@ -180,6 +183,7 @@ def job_table(plan: Plan, machine: Machine) -> Table:
                 "node_hours": billed.node_hours,
                 "download_bytes": round(guess.download),
                 "disk_bytes": round(guess.disk),
+                "usage": job.usage or "",
             }
         )
     return rows
@@ -241,8 +245,7 @@ def summary(plan: Plan, machine: Machine, rows: Table) -> list[tuple[str, str]]:
     seconds = [row["seconds"] for row in rows]
     wall, peak = schedule(plan.jobs, seconds, [row["disk_bytes"] for row in rows], plan.remote, plan.cores)
     total = _sum("total", rows)
-    kwh = machine.energy_kwh(total["gpu_hours"], total["cpu_hours"])
-    done = [row for row in rows if row["state"] == "done"]
+    measured = [row for row in rows if row["state"] == "done" and row["time"] == "measured"]
     limit = f"{plan.remote} jobs at once, {plan.cores} cores here" if plan.remote else f"{plan.cores} cores"
     lines = [
         ("Jobs", f"{total['pending']:,} pending, {total['done']:,} done"),
@@ -253,11 +256,15 @@ def summary(plan: Plan, machine: Machine, rows: Table) -> list[tuple[str, str]]:
         ("Wall time", f"{_duration(wall)} with {limit}, waiting in the queue not counted"),
         ("Download", f"{total['download_gb']:,.1f} GB"),
         ("Disk", f"{peak / 1e9:,.1f} GB at the peak of that schedule"),
-        ("Energy", f"{kwh:,.1f} kWh, {machine.co2_kg(kwh):,.2f} kg CO2 ({machine.energy['grams_per_kwh']} g/kWh)"),
-        ("Measured", f"{total['measured_jobs']:,} of {len(done):,} done jobs, {_duration(total['measured_seconds'])} in all"),
+        ("Energy", f"{_energy(machine, total['gpu_hours'], total['cpu_hours'])} ({machine.energy['grams_per_kwh']} g/kWh)"),
+        ("Measured", f"{len(measured):,} of {total['done']:,} done jobs"),
     ]
-    if not plan.experiment.trains:
-        lines.append(("Not counted", adopted_training(plan.experiment, machine)))
+    if measured:
+        spent = [sum(row[hours] for row in measured) for hours in ("gpu_hours", "cpu_hours")]
+        took = f"{_duration(total['measured_seconds'])} in all: {spent[0]:,.1f} GPU-hours, {spent[1]:,.1f} CPU-hours"
+        lines.append(("They took", f"{took}, {_energy(machine, *spent)}"))
+    if adopted := adopted_training(plan.experiment, machine):
+        lines.append(("Not counted", adopted))
     return lines
 
 
@@ -265,15 +272,23 @@ def adopted_training(experiment: Experiment, machine: Machine) -> str:
     """What training the adopted models took, which no job here repeats; the published figure checks the arithmetic."""
     models = experiment.config["models"]
     blocks = [*[models["experts"]] * len(experiment.experts), models[MIXED]]
+    tokens = [block["tokens"] for block in blocks if "hub" in block and block.get("tokens")]
+    if not tokens:
+        return ""
     model = shape(experiment)
-    hours = [training_gpu_hours(model, block["tokens"], model["context"], machine) for block in blocks if block.get("tokens")]
-    if not hours:
-        return "the training of the adopted models, whose tokens the experiment file does not tell"
+    hours = [training_gpu_hours(model, number, model["context"], machine) for number in tokens]
     co2 = machine.co2_kg(machine.energy_kwh(hours[-1], 0))
     published = PUBLISHED_TRAINING
     return (
         f"training the {len(hours)} adopted models, {sum(hours):,.0f} GPU-hours: {hours[-1]:,.0f} and {co2:,.0f} kg CO2 for one"
         f" (the paper: {published['gpu_hours']:,} and {published['co2_kg']} kg)"
+    )
+
+
+def _energy(machine: Machine, gpu_hours: float, cpu_hours: float) -> str:
+    kwh = machine.energy_kwh(gpu_hours, cpu_hours)
+    return " ".join(
+        f"{x:,.0f} {unit}" if x >= 10 else f"{x:.2g} {unit}" for x, unit in ((kwh, "kWh,"), (machine.co2_kg(kwh), "kg CO2"))
     )
 
 
@@ -337,9 +352,18 @@ def grid(rows: Table, experiment: Experiment) -> list[list[str]]:
     return lines
 
 
-def as_html(title: str, lines: Iterable[Iterable[str]], tag: str = "td") -> str:
-    body = "".join("<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) + "</tr>\n" for line in lines)
-    return f"<h2>{escape(title)}</h2>\n<table>\n{body}</table>\n"
+STYLE = """
+body {font: 14px sans-serif}
+td {padding: 2px 10px; font-family: monospace; white-space: pre}
+.rules td {text-align: right}
+.rules td:first-child {text-align: left}
+.rules tr:first-child, .scores tr:first-child {font-weight: bold}
+"""
+
+
+def as_html(title: str, lines: Iterable[Iterable[str]], style: str) -> str:
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>\n" for line in lines)
+    return f"<h2>{escape(title)}</h2>\n<table class='{style}'>\n{body}</table>\n"
 
 
 def write_csv(path: Path, rows: Table) -> None:
@@ -375,11 +399,10 @@ def main(argv: list[str] | None = None) -> None:
         write_csv(args.output / "coverage.csv", cells)
         with atomic(args.output / "audit.html") as temporary:
             temporary.write_text(
-                "<!doctype html>\n<meta charset='utf-8'>\n<title>Pending compute</title>\n"
-                "<style>body{font:14px sans-serif}td{padding:2px 10px;font-family:monospace;white-space:pre}</style>\n"
-                + as_html("In total", totals)
-                + as_html("By rule", shown(rules))
-                + as_html(f"Scores in {key}", lines),
+                f"<!doctype html>\n<meta charset='utf-8'>\n<title>Compute</title>\n<style>{STYLE}</style>\n"
+                + as_html("In total", totals, "totals")
+                + as_html("By rule", shown(rules), "rules")
+                + as_html(f"Scores in {key}", lines, "scores"),
                 encoding="utf-8",
             )
     pending = rules[-1]["gpu_hours"]

@@ -1,12 +1,13 @@
 """What jobs cost before they run: time, GPU-hours, bytes, energy, as functions of the experiment and of a machine.
 
 The experiment says how many tokens, parameters and items there are; the machine (`machine.yaml` beside a profile) how fast they
-go, how hours are billed and what they emit. Floating-point operations follow PaLM's accounting (Chowdhery et al. 2022, appendix B):
-per token, 2 for each parameter and 4 x layers x width x length for attention, three times that in training.
+go, how hours are billed and what they emit. Floating-point operations follow PaLM's accounting (Chowdhery et al. 2022, appendix
+B): per token, 2 for each parameter and 4 x layers x width x length for attention, three times that in training.
 """
 
 import heapq
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +30,8 @@ MULTIBLIMP_ITEMS = {
     "eng": 770, "deu": 2298, "fra": 2548, "ita": 2999, "nld": 2331, "rus": 3832, "spa": 2541, "tur": 1742, "ara": 1215,
 }  # fmt: skip
 SPLIT_ITEMS = {"multiblimp": 2253, "belebele": 900, "hellaswag": 10_042, "xcsqa": 1000, "flores200": 1012}
-# Tokens of an item's prompt and of one answer, and how many answers: of published items, rounded means over languages as far as one
-# can tell without the tokenizer (words x 1.5); of miniature ones as counted.
+# Tokens of an item's prompt and of one answer, and how many answers: of published items, rounded means over languages as far as
+# one can tell without the tokenizer (words x 1.5); of miniature ones as counted.
 LENGTHS = {
     "hub": {
         "multiblimp": (0, 20, 2),
@@ -48,6 +49,19 @@ LENGTHS = {
     },
 }
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
+# What comes from the hub besides models, in bytes.
+DOWNLOADS = {
+    "download_shard": 250e6,  # of a file: HPLT/HPLT2.0_cleaned is cut into Parquet files of 140 to 320 MB (its listings, 2025)
+    "download_tokenizer": 35e6,  # assumed: as other vocabularies of a quarter of a million have it
+    "download_benchmark": 1.5e6,  # of a language; the largest, Belebele's, has about as many
+}
+ID_BYTES = 4  # of a token in Megatron's files, for vocabularies above 65,536
+TRAINS = ("train_expert", "train_mixed", "pretrain_")
+# Most of what a short job takes is what its script imports: the libraries of models, those of tensors, or neither.
+START = {
+    "start_seconds": (*TRAINS, "initialise_model", "merge_", "score_", "extract_", "tokenize_shard", "assemble_corpus"),
+    "tensor_seconds": ("compute_cka", "measure_neighbours", "compare_parameters"),
+}
 
 
 @dataclass(frozen=True)
@@ -95,16 +109,32 @@ class Job:
     outputs: list[str] = field(default_factory=list)
     temporary: bool = False
     usage: str | None = None
+    share: float = 1.0  # of what the jobs of its rule do for one language together
+
+    def asked(self, resource: str, default: float = 0) -> float:
+        """A resource as a number; the default if it is not asked for, or not as a number."""
+        try:
+            return float(self.resources.get(resource, default))
+        except (TypeError, ValueError):
+            return default
+
+    @property
+    def nodes(self) -> int:
+        return max(1, int(self.asked("nodes", 1)))
 
     @property
     def gpus(self) -> int:
-        return int(self.resources.get("gpu", 0))
+        """GPUs on all nodes: resource `gpu`, or those of each node, which Snakemake passes on to Slurm as an option."""
+        option = re.search(r"--gpus-per-node[= ](?:\w+:)*(\d+)", str(self.resources.get("slurm_extra", "")))
+        return int(max(self.asked("gpu"), self.nodes * (int(option[1]) if option else self.asked("gpus_per_node"))))
 
     @property
     def cores(self) -> int:
+        """Cores on all nodes."""
         if self.gpus and "cpus_per_gpu" in self.resources:
-            return self.gpus * int(self.resources["cpus_per_gpu"])
-        return int(self.resources.get("cpus_per_task", self.threads)) * int(self.resources.get("tasks_per_node", 1))
+            return int(self.gpus * self.asked("cpus_per_gpu"))
+        tasks = self.asked("tasks") or self.nodes * self.asked("tasks_per_node", 1)
+        return int(tasks * self.asked("cpus_per_task", self.threads))
 
 
 @dataclass(frozen=True)
@@ -121,10 +151,9 @@ class Estimate:
 
 def shape(experiment: Experiment) -> dict[str, int]:
     """The architecture that all experts share."""
-    architecture = experiment.config["models"].get("architecture")
-    if not architecture:
-        return PUBLISHED_SHAPE
-    return {**architecture, "vocabulary": experiment.config["data"]["tokenizer"]["vocabulary"]}
+    architecture = experiment.config["models"].get("architecture", {})
+    vocabulary = experiment.config["data"].get("tokenizer", {}).get("vocabulary", PUBLISHED_SHAPE["vocabulary"])
+    return {**PUBLISHED_SHAPE, **architecture, "vocabulary": vocabulary}
 
 
 def count_parameters(model: Mapping[str, int]) -> int:
@@ -149,6 +178,23 @@ def training_gpu_hours(model: Mapping[str, int], tokens: float, length: int, mac
     return training_flops(model, tokens, length) / machine.speed["training_flops"] / 3600 * machine.gpu_hours_per_gpu
 
 
+def tokens_of_training(experiment: Experiment) -> float:
+    """Tokens that a model is trained on here: each expert, and the mixed model on all languages together."""
+    recipe = experiment.config["training"]
+    return recipe["steps"] * recipe["batch_size"] * recipe["sequence_length"]
+
+
+def hub_corpus(experiment: Experiment) -> Mapping[str, Any]:
+    """What the experiment file says of training text from the hub."""
+    return experiment.config["data"].get("corpora", {}).get("hub", {})
+
+
+def tokens_of_language(experiment: Experiment) -> float:
+    """Tokens of a language's corpus: as many as are asked of the hub, or else what training reads of it."""
+    asked = hub_corpus(experiment).get("tokens")
+    return asked or tokens_of_training(experiment) / (1 if experiment.trains_experts else len(experiment.languages))
+
+
 def parameters_of(model: str, experiment: Experiment) -> float:
     return PUBLISHED_PARAMETERS.get(model) or count_parameters(shape(experiment))
 
@@ -166,13 +212,17 @@ def items_of(experiment: Experiment, benchmark: str, language: str) -> int:
     return min(items, experiment.benchmarks[benchmark].get("limit") or items)
 
 
+def lengths_of(experiment: Experiment) -> dict[str, tuple[int, int, int]]:
+    return LENGTHS["miniature" if "miniature" in experiment.config["data"]["benchmarks"] else "hub"]
+
+
 def scoring_seconds(experiment: Experiment, machine: Machine, model: str, cells: list[tuple[str, str]]) -> float:
     """Seconds on one GPU (or thread) to score a loaded model on (benchmark, language) cells.
 
-    An item is one row: its examples and prompt once, then its answers. A pass takes `pass_seconds` at least. Generation takes a pass
-    per token up to `max_new_tokens`, because a batch goes on until its last line ends.
+    An item is one row: its examples and prompt once, then its answers. A pass takes `pass_seconds` at least. Generation takes a
+    pass per token up to `max_new_tokens`, because a batch goes on until its last line ends.
     """
-    lengths = LENGTHS["miniature" if "miniature" in experiment.config["data"]["benchmarks"] else "hub"]
+    lengths = lengths_of(experiment)
     context, speed = shape(experiment)["context"], machine.speed
     seconds = 0.0
     for benchmark, language in cells:
@@ -196,29 +246,26 @@ def estimate(job: Job, experiment: Experiment, machine: Machine) -> Estimate:
     A rule of which nothing is known here takes the time of a script that loads no model.
     """
     speed, config = machine.speed, experiment.config
-    loads_a_model = job.rule.startswith(("train_expert", "train_mixed", "merge_", "score_", "extract_"))
-    start = speed["start_seconds" if loads_a_model else "script_seconds"]
+    start = speed[next((key for key, rules in START.items() if job.rule.startswith(rules)), "script_seconds")]
     evaluated, merged = (BYTES[config[part]["dtype"]] for part in ("evaluation", "merging"))
     weights = count_parameters(shape(experiment))
     cells = [(parts[-2], Path(parts[-1]).stem) for parts in map(_parts, job.outputs) if "scores" in parts]
-    kind = job.rule.partition("_")[0]
 
     if not job.outputs:
         return Estimate(0)  # a target rule
-    if job.rule == "download_benchmark":
-        size = 1.5e6  # the largest, Belebele's, has about 1.5 MB a language
+    if job.rule.startswith("download_"):
+        size = DOWNLOADS.get(job.rule) or 2 * parameters_of(next(iter(job.wildcards.values()), ""), experiment)
+        if job.rule == "download_shard":
+            size *= hub_corpus(experiment).get("files_per_shard", 1)
         return Estimate(start + size / speed["download_bytes"], size, size)
-    if kind == "download":
-        model = next(iter(job.wildcards.values()))
-        size = 2 * parameters_of(model, experiment)
-        return Estimate(start + size / speed["download_bytes"], size, size)
-    if kind == "train" and job.rule != "train_tokenizer":
-        recipe = config["training"]
-        tokens = recipe["steps"] * recipe["batch_size"] * recipe["sequence_length"]
-        flops = training_flops(shape(experiment), tokens, recipe["sequence_length"])
-        seconds = start + flops / speed["training_flops"] / max(job.gpus * int(job.resources.get("nodes", 1)), job.threads)
+    if job.rule == "tokenize_shard":
+        tokens = job.share * tokens_of_language(experiment)
+        return Estimate(start + tokens / speed["tokens"] / job.cores, disk=tokens * ID_BYTES)
+    if job.rule.startswith(TRAINS):
+        flops = training_flops(shape(experiment), tokens_of_training(experiment), config["training"]["sequence_length"])
+        seconds = start + flops / speed["training_flops"] / (job.gpus or job.threads)
         return Estimate(seconds, disk=len(job.outputs) * weights * 4)
-    if kind == "merge":
+    if job.rule.startswith("merge_"):
         parents = len(experiment.languages) + 1
         return Estimate(start + parents * weights * merged / speed["merge_bytes"], disk=weights * merged)
     if (cells and "model" in job.wildcards) or "experts" in job.rule:
@@ -233,10 +280,11 @@ def estimate(job: Job, experiment: Experiment, machine: Machine) -> Estimate:
         return Estimate(seconds)
     if job.rule == "extract_representations":
         model, sentences = shape(experiment), items_of(experiment, "flores200", "eng")
-        tokens = len(experiment.languages) * sentences * 45
+        length, _, _ = lengths_of(experiment)["flores200"]
+        rows = len(experiment.languages) * sentences
         seconds = start + max(
-            tokens * flops_per_token(model, 45) / speed["scoring_flops"],
-            tokens / 45 / config["evaluation"]["batch_size"] * speed["pass_seconds"],
+            rows * length * flops_per_token(model, length) / speed["scoring_flops"],
+            rows / config["evaluation"]["batch_size"] * speed["pass_seconds"],
         )
         return Estimate(seconds, disk=6 * 4 * sentences * model["layers"] * model["hidden_size"])
     if job.rule == "compare_parameters":
@@ -269,12 +317,11 @@ def bill(job: Job, seconds: float, machine: Machine) -> Bill:
     if partition is None:
         gpu_hours = job.gpus * machine.gpu_hours_per_gpu * hours
         return Bill(gpu_hours, 0.0 if job.gpus else job.cores * hours)
-    nodes = int(job.resources.get("nodes", 1))
-    memory_gb = float(job.resources.get("mem_mb", 0)) / 1024
-    slots = max(math.ceil(job.cores / partition["cores"]), math.ceil(memory_gb / partition["memory_gb"]))
+    memory_gb = job.asked("mem_mb") / 1024  # of each node
+    shares = [job.cores / job.nodes / partition["cores"], memory_gb / partition["memory_gb"]]
     if partition["gpus"]:
-        slots = max(slots, math.ceil(job.gpus / nodes / partition["gpus"]))
-    slots = nodes * (partition["slots"] if partition.get("whole") else slots)
+        shares.append(job.gpus / job.nodes / partition["gpus"])
+    slots = job.nodes * (partition["slots"] if partition.get("whole") else max(map(math.ceil, shares)))
     gpu_hours = slots * partition["gpu_hours"] * hours
     return Bill(gpu_hours, 0.0 if partition["gpus"] else slots * hours, slots / partition["slots"] * hours)
 
@@ -299,9 +346,8 @@ def longest_chain(jobs: list[Job], seconds: list[float]) -> float:
 def schedule(jobs: list[Job], seconds: list[float], disk: list[float], remote: int | None, local: int) -> tuple[float, float]:
     """Wall time in seconds and peak bytes on the disk when pending jobs start as soon as they can.
 
-    At most `remote` jobs run at once on the cluster, and local ones on `local` cores here; with None, all run here. Waiting in the
-    queue is not known.
-    A temporary output goes when the last job that reads it has ended.
+    At most `remote` jobs run at once on the cluster, and local ones on `local` cores here; with None, all run here. Waiting in
+    the queue is not known. A temporary output goes when the last job that reads it has ended.
     """
     waits = {n: sum(jobs[need].pending for need in set(job.needs)) for n, job in enumerate(jobs) if job.pending}
     readers: list[list[int]] = [[] for _ in jobs]
