@@ -84,6 +84,7 @@ def test_the_two_experiments_are_right(path):
         (PAPER, "evaluation/suites/xcsqa", ["belebele"], "evaluation.suites must name each benchmark once; 'belebele' is there 2 times."),
         (PAPER, "merging/steps", [2000, 1000], "merging.steps must rise"),
         (PAPER, "languages", ["ara", "deu", "eng", "fra"], "merging.nested names 'ita', which is not among the languages"),
+        (PAPER, "evaluation/benchmarks/flores200/missing", ["fra"], "flores200 translates into 'eng' from 'fra', which it lacks here"),
         (LAPTOP, "models/baselines", {"mixed": {"label": "X", "path": "x"}}, "models.baselines.mixed has a name that means a model"),
         (LAPTOP, "training", DELETED, "models.experts is trained, which needs training."),
         (LAPTOP, "data/tokenizer", DELETED, "models.experts is trained, which needs data.tokenizer."),

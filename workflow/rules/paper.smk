@@ -118,7 +118,10 @@ rule plot_figure1:
     input:
         code=code("plot_figure1"),
         experiment=E.path("experiment.json"),
-        scores=[E.score(cell) for cell in [*E.training_cells(), *E.table_cells("multiblimp")] if cell.model not in E.experts],
+        scores=[
+            *(E.score(cell) for cell in E.training_cells()),
+            *(E.score(cell) for cell in E.table_cells("multiblimp") if cell.model == "untrained"),
+        ],
     output:
         shown(figure("figure1"), "Figures", "Figure 1: over training"),
     log:

@@ -58,9 +58,9 @@ def draw(table: pd.DataFrame, languages: list[str]) -> Figure:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, handlelength=2.4, columnspacing=1.2)
     figure.draw_without_rendering()  # the labels' places depend on the layout
     # Of many lines only those of the mixed model are labelled; the merged ones have the same colours.
-    for model in MODELS if len(present) < MANY else (MIXED,):
-        ends = lines[(lines.model == model) & (lines.step == last) & (lines.language != MEAN)]
-        label_ends(axes, [(last, end.score, end.language, colours[end.language]) for end in ends.itertuples()], 1.03 * last)
+    labelled = list(MODELS) if len(present) < MANY else [MIXED]
+    ends = lines[lines.model.isin(labelled) & (lines.step == last) & (lines.language != MEAN)]
+    label_ends(axes, [(last, end.score, end.language, colours[end.language]) for end in ends.itertuples()], 1.03 * last)
     return figure
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from study.benchmarks import MISSING
+from study.benchmarks import MISSING, translation_source
 from study.experiment import Experiment
 from study.files import UserError
 from study.languages import LANGUAGES
@@ -108,6 +108,14 @@ def _languages(config: Mapping[str, Any]) -> str | None:
         for language in MISSING.get(benchmark, ()):
             if language in languages and language not in settings["missing"]:
                 return f"evaluation.benchmarks.{benchmark}.missing must name '{language}', which this benchmark does not have."
+    flores = config["evaluation"]["benchmarks"].get("flores200")
+    translated = [language for language in languages if flores and language not in flores["missing"]]
+    for language in translated:
+        if (source := translation_source(language)) not in translated:
+            return (
+                f"flores200 translates into '{language}' from '{source}', which it lacks here; add '{source}' to languages or name "
+                f"'{language}' in evaluation.benchmarks.flores200.missing."
+            )
     return None
 
 
