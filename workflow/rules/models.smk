@@ -9,12 +9,14 @@ DOWNLOAD_MODEL = (
 # Training: with transformers on one device, or with NeMo on any number of GPUs and nodes. The rules' names differ because profiles
 # give them other resources.
 if TRAINING.get("backend") == "nemo":
-    TRAIN, TRAINER, TOKENS = "pretrain", "pretrain_nemo", E.path("data/megatron/{language}.json")
+    TRAIN, TOKENS = "pretrain", E.path("data/megatron/{language}.json")
+    TRAINER = ancient(code("pretrain_nemo"))  # an edited script is no reason to repeat thousands of GPU-hours
     # Each attempt goes on from the last complete checkpoint: a wall-time limit shorter than the training is no failure.
     TRAIN_ATTEMPTS = 10
     TRAIN_PARAMS = {"launch": launcher, "python": "bash workflow/scripts/launch.sh ${NEMO_PYTHON:-python}", "options": ""}
 else:
-    TRAIN, TRAINER, TOKENS = "train", "train_model", E.path("data/tokens/{language}.npy")
+    TRAIN, TOKENS = "train", E.path("data/tokens/{language}.npy")
+    TRAINER = code("train_model")
     TRAIN_ATTEMPTS = None  # the profile's
     TRAIN_PARAMS = {
         "launch": "",
@@ -57,7 +59,7 @@ if E.trains_experts:
         name:
             f"{TRAIN}_expert"
         input:
-            code=code(TRAINER),
+            code=TRAINER,
             initial=manifest("untrained"),
             tokens=TOKENS,
         output:
@@ -86,7 +88,7 @@ if E.trains_mixed:
         name:
             f"{TRAIN}_mixed"
         input:
-            code=code(TRAINER),
+            code=TRAINER,
             initial=manifest("untrained"),
             tokens=expand(TOKENS, language=E.languages),
         output:
