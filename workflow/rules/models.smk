@@ -11,12 +11,14 @@ DOWNLOAD_MODEL = (
 if TRAINING.get("backend") == "nemo":
     TRAIN, TOKENS = "pretrain", E.path("data/megatron/{language}.json")
     TRAINER = ancient(code("pretrain_nemo"))  # an edited script is no reason to repeat thousands of GPU-hours
+    TRAIN_IMAGE = None  # launch.sh starts the container inside srun
     # Each attempt goes on from the last complete checkpoint: a wall-time limit shorter than the training is no failure.
     TRAIN_ATTEMPTS = 10
     TRAIN_PARAMS = {"launch": launcher, "python": "bash workflow/scripts/launch.sh ${NEMO_PYTHON:-python}", "options": ""}
 else:
     TRAIN, TOKENS = "train", E.path("data/tokens/{language}.npy")
     TRAINER = code("train_model")
+    TRAIN_IMAGE = "envs/main.sif"
     TRAIN_ATTEMPTS = None  # the profile's
     TRAIN_PARAMS = {
         "launch": "",
@@ -70,6 +72,8 @@ if E.trains_experts:
             E.path(f"usage/{TRAIN}_expert/{{language}}.tsv")
         priority: 10
         retries: TRAIN_ATTEMPTS
+        container:
+            TRAIN_IMAGE
         resources:
             attempt=lambda wildcards, attempt: attempt,
         params:
@@ -99,6 +103,8 @@ if E.trains_mixed:
             E.path(f"usage/{TRAIN}_mixed.tsv")
         priority: 10
         retries: TRAIN_ATTEMPTS
+        container:
+            TRAIN_IMAGE
         resources:
             attempt=lambda wildcards, attempt: attempt,
         params:

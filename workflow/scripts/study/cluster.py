@@ -19,6 +19,7 @@ def prepare(workflow: Any) -> None:
     """
     if workflow.local_exec:
         return
+    notice_cancelled_jobs()
     planned = list(workflow.dag.needrun_jobs())
     if any(job.rule.name in ("download_model", "download_checkpoint") for job in planned):
         require_cache()
@@ -79,6 +80,23 @@ def earlier_jobs(names: set[str]) -> list[str]:
     here = os.path.realpath(".")
     rows = (row.split("|", 2) for row in ask_slurm(f"squeue --noheader --user={getpass.getuser()} --format=%i|%Z|%k"))
     return [number for number, folder, comment in rows if os.path.realpath(folder) == here and comment in names]
+
+
+def notice_cancelled_jobs() -> None:
+    """Let Snakemake's plugin see that a job was cancelled.
+
+    It compares states with CANCELLED, but `sacct` says who did it, too, as in "CANCELLED by 1000", so that the plugin (2.8.0) takes the
+    job for running and waits for it for ever.
+    """
+    import snakemake_executor_plugin_slurm  # here, because only the driver needs it and it is slow to import
+
+    query = snakemake_executor_plugin_slurm.query_job_status
+
+    async def query_plain_states(*arguments: Any) -> tuple[dict[str, str] | None, float | None]:
+        states, seconds = await query(*arguments)
+        return states and {number: state.split()[0] for number, state in states.items()}, seconds
+
+    snakemake_executor_plugin_slurm.query_job_status = query_plain_states
 
 
 def slurm_name(rule: str, wildcards: list[str]) -> str:
