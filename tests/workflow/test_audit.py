@@ -203,7 +203,7 @@ def test_half_of_a_study_tells_what_the_rest_takes(laptop, half):
 def test_a_study_without_an_account_stops_before_its_first_job(paper):
     project, _ = paper
     command = [sys.executable, "-m", "snakemake", "--profile", "profiles/lumi", "results/paper/scores/mixed/multiblimp/eng.json"]
-    environment = {key: value for key, value in os.environ.items() if key != "SBATCH_ACCOUNT"}
+    environment = {key: value for key, value in os.environ.items() if key != "SBATCH_ACCOUNT"} | {"HF_HOME": str(project.folder)}
     result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, env=environment)
     said = result.stdout + result.stderr
     assert result.returncode == 1 and said.count("$SBATCH_ACCOUNT is not set") == 1

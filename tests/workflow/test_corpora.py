@@ -19,6 +19,7 @@ def experiment() -> dict:
     """The small experiment in two languages."""
     changed = small_experiment()
     changed["languages"] = changed["merging"]["nested"] = changed["evaluation"]["samples"]["direction"] = ["deu", "eng"]
+    changed["evaluation"]["benchmarks"]["flores200"]["missing"] = ["deu", "eng"]  # English would come from French
     return changed
 
 
