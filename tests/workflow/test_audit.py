@@ -175,7 +175,7 @@ def laptop(tmp_path_factory) -> Project:
 def test_half_of_a_study_tells_what_the_rest_takes(laptop, half):
     """Estimated and measured time of each rule, within a factor of two: from none of its jobs, the first half, and random halves.
 
-    The measured times are those of one run of the study in miniature with seed 1 on two CPU cores, in the order in which its jobs
+    The measured times are those of a whole run of the study in miniature with seed 3 on two CPU cores, in the order in which its jobs
     ended. From none: the numbers of profiles/laptop/machine.yaml fit such a machine, which the halves do not depend on.
     """
     with open(LAPTOP_USAGE, encoding="utf-8", newline="") as stream:
