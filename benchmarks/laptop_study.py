@@ -9,8 +9,6 @@ Example:
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,27 +18,15 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "data", "envs")
+sys.path.insert(0, str(ROOT / "tests"))
+
+from project import Project  # noqa: E402
 
 
-def copy_project(folder: Path, seed: int) -> dict:
-    """A copy of the project whose laptop experiment has another seed; returns that experiment."""
-    for part in PARTS:
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / part)
-    path = folder / "profiles/laptop/experiment.yaml"
-    experiment = {**yaml.safe_load(path.read_text(encoding="utf-8")), "seed": seed}
-    path.write_text(yaml.safe_dump(experiment, sort_keys=False), encoding="utf-8")
-    return experiment
-
-
-def run(folder: Path, *targets: str) -> float:
-    """Seconds that Snakemake takes to build the targets."""
+def seconds(project: Project, *targets: str) -> float:
+    """How long Snakemake takes to build the targets."""
     start = time.monotonic()
-    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/laptop", *targets]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if result.returncode:
-        sys.exit(result.stdout[-2000:] + result.stderr[-4000:])
+    project.snakemake(*targets)
     return time.monotonic() - start
 
 
@@ -78,20 +64,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     args = parser.parse_args()
+    experiment = yaml.safe_load((ROOT / "profiles/laptop/experiment.yaml").read_text(encoding="utf-8"))
+    results, languages = f"results/{experiment['run']}", experiment["languages"]
+    models = ["mixed", *(f"mono-{language}" for language in languages)]
     for seed in args.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            project = Path(folder)
-            experiment = copy_project(project, seed)
-            results = f"results/{experiment['run']}"
-            languages = experiment["languages"]
-            data = run(project, f"{results}/models/untrained/model.json", *(f"{results}/data/tokens/{x}.npy" for x in languages))
-            models = ["mixed", *(f"mono-{language}" for language in languages)]
-            training = run(project, *(f"{results}/models/{model}/model.json" for model in models))
-            rest = run(project, "all")
+            project = Project(Path(folder) / "project")
+            project.write_experiment({**experiment, "seed": seed})
+            tokens = (f"{results}/data/tokens/{language}.npy" for language in languages)
+            data = seconds(project, f"{results}/models/untrained/model.json", *tokens)
+            training = seconds(project, *(f"{results}/models/{model}/model.json" for model in models))
+            rest = seconds(project, "all")
             total = data + training + rest
             print(f"seed {seed}: data {data:.0f} s, training {training:.0f} s, the rest {rest:.0f} s;", end=" ")
             print(f"whole run / training alone = {total / training:.2f}")
-            for claim, value, holds in findings(project / results):
+            for claim, value, holds in findings(project.folder / results):
                 print(f"  {'yes' if holds else 'NO '}  {claim}: {value}", flush=True)
 
 

@@ -69,7 +69,7 @@ def pretrain_distributed(log: Path, environment: dict[str, str], arguments: list
     from study import nemo
 
     nemo.HAVE_APEX_OR_TE = True
-    nemo.Watch._save = lambda *_: None
+    nemo.Watch._save = lambda watch, step, _: watch.state.checkpoint(step).mkdir(exist_ok=True)
     pretrain(log, environment, arguments)
 
 
@@ -166,22 +166,22 @@ class Runs:
     def run(self, log: str, model: str, **options: Any) -> None:
         self.wait(self.start(log, model, **options))
 
-    def warn_after(self, step: int, log: str, model: str) -> None:
-        """Start a run; when it has done the step, send SIGTERM to all of its processes, as Slurm does before it kills a job."""
-        process = self.start(log, model)
-        metrics = self.folder / "state" / model / "metrics.jsonl"
-        while process.is_alive() and not (metrics.is_file() and f'"step": {step},' in metrics.read_text()):
-            time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGTERM)
-        self.wait(process)
-
-    def run_in_two_processes(self, log: str, model: str, **options: Any) -> None:
+    def start_two(self, log: str, model: str, **options: Any) -> list[Any]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         places = [{"RANK": rank, "LOCAL_RANK": rank} | common for rank in "01"]
-        self.wait(*(self.start(f"{log}-{place['RANK']}", model, environment=place, **options) for place in places))
+        return [self.start(f"{log}-{place['RANK']}", model, environment=place, **options) for place in places]
+
+    def warn_after(self, step: int, model: str, *processes: Any) -> None:
+        """When a run has done the step, send SIGTERM to all of its processes, as Slurm does before it kills a job."""
+        metrics = self.folder / "state" / model / "metrics.jsonl"
+        while processes[0].is_alive() and not (metrics.is_file() and f'"step": {step},' in metrics.read_text()):
+            time.sleep(0.005)
+        for process in processes:
+            os.killpg(process.pid, signal.SIGTERM)
+        self.wait(*processes)
 
 
 def main(folder: Path) -> None:
@@ -193,14 +193,14 @@ def main(folder: Path) -> None:
     compute_rates(folder / "rates.json")
     runs = Runs(folder)
     runs.run("unbroken", "unbroken")
-    runs.run("broken-1", "broken", stop_at=4)
-    runs.warn_after(7, "broken-2", "broken")
+    runs.warn_after(3, "broken", runs.start("broken-1", "broken"))
+    runs.warn_after(7, "broken", runs.start("broken-2", "broken"))
     runs.run("broken-3", "broken")
-    runs.run_in_two_processes("parallel-1", "parallel", stop_at=8)
-    runs.run_in_two_processes("parallel-2", "parallel")
+    runs.warn_after(7, "parallel", *runs.start_two("parallel-1", "parallel"))
+    runs.wait(*runs.start_two("parallel-2", "parallel"))
     half = {"recipe": {"precision": "bf16-mixed"}}
     runs.run("half", "half", **half)
-    runs.run_in_two_processes("distributed", "distributed", stop_at=8, target=pretrain_distributed, **half)
+    runs.wait(*runs.start_two("distributed", "distributed", target=pretrain_distributed, **half))
     runs.run("one", "one", corpora="one")
     runs.run("bad", "bad", initial="spoilt")
     runs.run("gpu", "gpu", target=pretrain_on_a_gpu)

@@ -94,9 +94,9 @@ def test_the_papers_plan(paper):
     plan = plan_of(training, paper, processes=128)
     with torch.device("meta"):
         assert plan.architecture.parameters == LlamaForCausalLM(PAPER).num_parameters() == 2_147_846_144
-    assert (plan.architecture.layers, plan.recipe.steps, plan.tokens_per_step) == (24, 47_684, 2_097_152)
-    assert plan.accumulation * plan.micro_batch_size * 128 * 2048 == plan.tokens_per_step
-    assert plan.kept == [*range(1000, 48_000, 1000), 47_684]
+    assert (plan.architecture.layers, plan.recipe.steps, plan.recipe.tokens_per_step) == (24, 47_684, 2_097_152)
+    assert plan.accumulation * plan.micro_batch_size * 128 * 2048 == plan.recipe.tokens_per_step
+    assert plan.recipe.kept == [*range(1000, 48_000, 1000), 47_684]
     assert plan.checkpoint_bytes == pytest.approx(30.1e9, rel=1e-2)
     assert "2,147,846,144 parameters" in str(plan) and "2,097,152 tokens" in str(plan)
 
@@ -208,7 +208,7 @@ def test_nemo_and_transformers_train_the_same_model(runs, tmp_path):
 @pytest.mark.parametrize("step", ["", "@4", "@8"])
 def test_a_broken_run_ends_with_the_same_weights(runs, step):
     exits, warned = json.loads((runs / "exits.json").read_text()), (runs / "broken-2.log").read_text()
-    assert [exits[f"broken-{part}"] for part in (1, 2, 3)] == [0, 1, 0]
+    assert [exits[f"broken-{part}"] for part in (1, 2, 3)] == [1, 1, 0]
     assert "Told to stop (SIGTERM) after step" in warned and "the same command goes on from it" in warned
     checksums = {json.loads((runs / f"{run}{step}/model.json").read_text())["sha256"] for run in ("unbroken", "broken")}
     assert len(checksums) == 1
@@ -216,7 +216,9 @@ def test_a_broken_run_ends_with_the_same_weights(runs, step):
 
 
 def test_two_processes_train_the_same_model(runs):
-    """With a stop after step 8, and to the rounding of sums in another order."""
+    """Stopped and gone on with, and to the rounding of sums in another order."""
+    exits = json.loads((runs / "exits.json").read_text())
+    assert [exits[f"parallel-{part}-{rank}"] for part in (1, 2) for rank in (0, 1)] == [1, 1, 0, 0]
     for step in ("@4", "@8", ""):
         assert 0 < difference(weights(runs, f"parallel{step}"), weights(runs, f"unbroken{step}")) < 1e-4
 
@@ -226,7 +228,7 @@ def test_bfloat16_and_the_distributed_optimiser(runs):
     assert AutoModelForCausalLM.from_pretrained(runs / "half").dtype == torch.bfloat16
     losses = {run: [row["loss"] for row in metrics(runs, run)] for run in ("unbroken", "half", "distributed")}
     assert losses["half"] == pytest.approx(losses["unbroken"], rel=0.01)
-    assert losses["distributed"] == pytest.approx(losses["half"][:8], rel=0.01)
+    assert losses["distributed"] == pytest.approx(losses["half"], rel=0.01)
     # In bfloat16, with eight bits, neighbours of a weight near one are 0.008 apart.
     exports = [load_file(runs / f"{run}@8/model.safetensors")["model.norm.weight"] for run in ("half", "distributed")]
     assert torch.allclose(*exports, atol=0.016)
@@ -268,7 +270,7 @@ def test_a_bad_loss_stops_the_run(runs):
         "At step 1 the loss is nan and the gradient norm is nan; the checkpoint of step 0 is kept"
         in (runs / "bad.log").read_text()
     )
-    assert State(runs / "state/bad", runs / "bad", 12).last() == 0
+    assert State(runs / "state/bad").last() == 0
     assert not (runs / "bad/model.json").exists()
 
 

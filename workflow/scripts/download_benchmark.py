@@ -16,7 +16,6 @@ Example:
         --output results/paper/data/benchmarks/belebele/deu/test.jsonl
 """
 
-import argparse
 import json
 import shutil
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from study.files import UserError, atomic, run_script
-from study.hub import fetch_dataset_file
+from study.hub import fetch_dataset_file, repository_arguments
 from study.languages import language
 from study.models import sha256
 
@@ -66,9 +65,7 @@ def sentences(rows: list[Row]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository", required=True, help="owner/name of the dataset")
-    parser.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
+    parser = repository_arguments(__doc__)
     parser.add_argument("--path", required=True, help="the file in the repository")
     parser.add_argument("--language", required=True, help="ISO 639-3 code")
     parser.add_argument("--output", type=Path, required=True, help=".tsv, .jsonl or .txt")

@@ -11,20 +11,17 @@ Example:
         --private results/paper/downloads/mono-eng@1000 --output results/paper/models/mono-eng@1000
 """
 
-import argparse
 import shutil
 from pathlib import Path
 
 from study.adoption import KEPT, kept_files, parameters
 from study.files import run_script
-from study.hub import fetch_model
+from study.hub import fetch_model, repository_arguments
 from study.models import write_manifest
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository", required=True, help="owner/name on the hub")
-    parser.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
+    parser = repository_arguments(__doc__)
     parser.add_argument("--tokens", type=int, default=0, help="how many it was trained on, for Table 1 (default: unknown)")
     parser.add_argument("--private", type=Path, metavar="FOLDER", help="download here and move the files; deleted at the end")
     parser.add_argument("--output", type=Path, required=True, help="the model's folder")

@@ -7,11 +7,10 @@ Example:
     python workflow/scripts/download_tokenizer.py --repository HPLT/hplt2c_eng_checkpoints --output results/paper/data/tokenizer
 """
 
-import argparse
 from pathlib import Path
 
 from study.files import UserError, run_script
-from study.hub import fetch_model
+from study.hub import fetch_model, repository_arguments
 from study.models import copy_tokenizer, load_tokenizer
 from study.tokens import read_tokenizer
 
@@ -20,9 +19,7 @@ SAMPLE = "Der Käse kostet 12,50 €.  L'été,\tçay içer misin?\n\nОна с�
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository", required=True, help="owner/name of a model")
-    parser.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
+    parser = repository_arguments(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="a folder")
     args = parser.parse_args(argv)
 

@@ -8,18 +8,15 @@ Example:
         --language deu --count 200 --output results/paper/data/shards/deu.json
 """
 
-import argparse
 from pathlib import Path
 
 from study.files import UserError, run_script, write_json
-from study.hub import find_dataset_files
+from study.hub import find_dataset_files, repository_arguments
 from study.languages import language
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository", required=True, help="owner/name of the dataset")
-    parser.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
+    parser = repository_arguments(__doc__)
     parser.add_argument("--files", required=True, help="pattern of paths, with * and {language.…}")
     parser.add_argument("--language", required=True, help="ISO 639-3 code")
     parser.add_argument("--count", type=int, required=True, help="how many files")

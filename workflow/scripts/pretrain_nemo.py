@@ -10,17 +10,14 @@ Example:
         --state results/paper/training/mono-deu --output results/paper/models/mono-deu
 """
 
-import argparse
-import json
 import os
 import socket
 import sys
-from pathlib import Path
 
 from study.files import UserError, read_json, run_script
 from study.megatron import State, blend_of, plan_of
 from study.models import MANIFEST, WEIGHTS, sha256, write_manifest
-from study.training import hopeless, identity, refuse_again
+from study.training import hopeless, identity, model_directory, origin, refuse_again, trainer_arguments
 
 ALONE = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
 
@@ -44,16 +41,7 @@ def place() -> dict[str, int]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--initial", type=Path, required=True, help="model directory to start from")
-    parser.add_argument("--tokens", type=Path, nargs="+", required=True, help="one .json of Megatron datasets per language")
-    parser.add_argument("--recipe", type=json.loads, required=True, help="the experiment file's training section as JSON")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="folder for what is needed to resume")
-    parser.add_argument("--stop-at", type=int, help="end after this kept step; default: the last")
-    parser.add_argument("--output", type=Path, required=True, help="model directory; kept steps go to OUTPUT@STEP")
-    parser.add_argument("--attempt", type=int, default=1, help="number of this attempt in the run of the workflow")
-    args = parser.parse_args(argv)
+    args = trainer_arguments(__doc__).parse_args(argv)
 
     here = place()
     first = here["rank"] == 0
@@ -63,39 +51,26 @@ def main(argv: list[str] | None = None) -> None:
     initial = read_json(args.initial / MANIFEST)
     try:
         plan = plan_of(args.recipe, args.initial, here["processes"])
-        stop_at = args.stop_at or plan.recipe.steps
-        if stop_at not in plan.kept:
-            raise UserError(f"--stop-at {stop_at} is neither in training.save_steps nor the last step.")
-        state, blend = State(args.state, args.output, plan.recipe.steps), blend_of(args.tokens)
-        run = identity(plan.recipe, args.seed, initial["sha256"], [sha256(path) for path in args.tokens])
+        recipe, state, blend = plan.recipe, State(args.state), blend_of(args.tokens)
+        run = identity(recipe, args.seed, initial["sha256"], [sha256(path) for path in args.tokens])
         state.claim(run | {"precision": plan.precision}, write=first)
     except UserError as error:
         raise hopeless(args.state, str(error)) if first else error from None
     if first:
-        print(f"{args.output.name}: {plan}; from step {state.last()} to {stop_at}", file=sys.stderr, flush=True)
-    if state.last() < stop_at:
+        print(f"{args.output.name}: {plan}; from step {state.last()}", file=sys.stderr, flush=True)
+    if state.last() < recipe.steps:
         from study.nemo import pretrain
 
-        pretrain(plan, blend, args.initial, state, args.seed, stop_at, here["processes_per_node"])
+        pretrain(plan, blend, args.initial, args.output, state, args.seed, here["processes_per_node"])
 
     if first:
-        for step in (step for step in plan.kept if step <= stop_at):
-            directory = state.kept(step)
+        for step in recipe.kept:
+            directory = model_directory(args.output, recipe, step)
             if not (directory / WEIGHTS).is_file():
                 raise UserError(f"{directory} has lost its weights; delete {args.state} to train anew.")
-            if (directory / MANIFEST).is_file():
-                continue  # of an earlier job
-            manifest = {
-                "parents": [{"model": initial["model"], "sha256": initial["sha256"]}],
-                "parameters": plan.architecture.parameters,
-                "recipe": args.recipe,
-                "seed": args.seed,
-                "step": step,
-                "tokens": step * plan.tokens_per_step,
-            }
-            write_manifest(directory, manifest)
-        if stop_at == plan.recipe.steps:
-            state.finish()
+            size = {"parameters": plan.architecture.parameters}
+            write_manifest(directory, size | origin(args.recipe, initial, args.seed, step))
+        state.finish(recipe.steps)
 
 
 if __name__ == "__main__":

@@ -8,27 +8,29 @@ Example:
         --state results/laptop/training/mono-deu --output results/laptop/models/mono-deu
 """
 
-import argparse
-import json
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from study.files import read_json, run_script
 from study.models import MANIFEST, load_model, save_model, sha256, use_cpu
-from study.training import Batches, State, identity, recipe_from, refuse_again, set_weights, train, warned
+from study.training import (
+    Batches,
+    State,
+    identity,
+    model_directory,
+    origin,
+    recipe_from,
+    refuse_again,
+    set_weights,
+    train,
+    trainer_arguments,
+    warned,
+)
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--initial", type=Path, required=True, help="model directory to start from")
-    parser.add_argument("--tokens", type=Path, nargs="+", required=True, help="token streams, .npy")
-    parser.add_argument("--recipe", type=json.loads, required=True, help="the experiment file's training section as JSON")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="folder for what is needed to resume")
-    parser.add_argument("--output", type=Path, required=True, help="model directory; kept steps go to OUTPUT@STEP")
-    parser.add_argument("--attempt", type=int, default=1, help="number of this attempt in the run of the workflow")
+    parser = trainer_arguments(__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args(argv)
@@ -44,17 +46,10 @@ def main(argv: list[str] | None = None) -> None:
     with warned() as stop:
         train(model, batches, recipe, state, lambda line: print(f"{args.output.name}  {line}", file=sys.stderr, flush=True), stop)
 
-    for step in sorted({*recipe.save_steps, recipe.steps}):
+    for step in recipe.kept:
         set_weights(model, state.weights(step))
-        directory = args.output if step == recipe.steps else args.output.with_name(f"{args.output.name}@{step}")
-        manifest = {
-            "parents": [{"model": initial["model"], "sha256": initial["sha256"]}],
-            "recipe": args.recipe,
-            "seed": args.seed,
-            "step": step,
-            "tokens": step * recipe.batch_size * recipe.sequence_length,
-        }
-        save_model(model.cpu(), args.initial, directory, manifest)
+        manifest = origin(args.recipe, initial, args.seed, step)
+        save_model(model.cpu(), args.initial, model_directory(args.output, recipe, step), manifest)
     state.remove()
 
 

@@ -5,6 +5,7 @@ place, the hub's address and the token are its own settings (HF_HOME or HF_HUB_C
 Without a connection, what the cache holds in full is used.
 """
 
+import argparse
 import difflib
 import hashlib
 import re
@@ -15,6 +16,14 @@ from pathlib import Path, PurePosixPath
 
 from study.files import UserError
 from study.models import sha256
+
+
+def repository_arguments(description: str | None) -> argparse.ArgumentParser:
+    """The start of a command line that names a repository and which state of it."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repository", required=True, help="owner/name on the hub")
+    parser.add_argument("--revision", default="main", help="branch, tag or commit (default: main)")
+    return parser
 
 
 def fetch_model(repository: str, revision: str, patterns: tuple[str, ...], cache: Path | None = None) -> Path:

@@ -98,10 +98,6 @@ class Plan:
     save_interval: int
 
     @property
-    def tokens_per_step(self) -> int:
-        return self.recipe.batch_size * self.recipe.sequence_length
-
-    @property
     def accumulation(self) -> int:
         """Micro-batches of each process in a step."""
         return self.recipe.batch_size // (self.micro_batch_size * self.processes)
@@ -112,10 +108,6 @@ class Plan:
         return PRECISIONS[self.precision]
 
     @property
-    def kept(self) -> list[int]:
-        return sorted({*self.recipe.save_steps, self.recipe.steps})
-
-    @property
     def checkpoint_bytes(self) -> int:
         """A checkpoint to resume from: weights, and in float32 Adam's two moments and, of 16-bit weights, a copy."""
         return self.architecture.parameters * (12 if self.dtype == torch.float32 else 14)
@@ -124,7 +116,7 @@ class Plan:
         recipe = self.recipe
         return (
             f"{self.architecture.parameters:,} parameters in {self.architecture.layers} layers; {recipe.steps:,} steps of"
-            f" {self.tokens_per_step:,} tokens ({recipe.tokens:,}), on {self.processes} GPUs x {self.micro_batch_size} sequences x"
+            f" {recipe.tokens_per_step:,} tokens ({recipe.tokens:,}), on {self.processes} GPUs x {self.micro_batch_size} sequences x"
             f" {self.accumulation} micro-batches, {self.precision}; a checkpoint has {self.checkpoint_bytes / 1e9:,.1f} GB"
         )
 
@@ -250,13 +242,10 @@ def write_weights(weights: Mapping[str, Tensor], initial: Path, directory: Path)
 
 
 class State:
-    """What a run leaves to go on from: which run it is, the last complete checkpoint, the metrics of each step.
+    """What a run leaves to go on from: which run it is, the last complete checkpoint, the metrics of each step."""
 
-    Kept weights are written to the model directories at once; these get their manifests at the end of a job.
-    """
-
-    def __init__(self, folder: Path, output: Path, steps: int) -> None:
-        self.folder, self.output, self.steps = folder, output, steps
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.metrics, self.partial = folder / "metrics.jsonl", folder / "partial"
 
     def claim(self, identity: Mapping[str, Any], write: bool) -> None:
@@ -274,10 +263,6 @@ class State:
             raise UserError(
                 f"{self.folder} holds a run with another {', '.join(differing)}; undo the change, or delete the folder to train anew."
             )
-
-    def kept(self, step: int) -> Path:
-        """The model directory of a kept step."""
-        return self.output if step == self.steps else self.output.with_name(f"{self.output.name}@{step}")
 
     def checkpoint(self, step: int) -> Path:
         return self.folder / f"step-{step}"
@@ -299,8 +284,8 @@ class State:
         known = [f"{line}\n" for line in lines if json.loads(line)["step"] <= step]
         self.metrics.write_text("".join(known), encoding="utf-8")
 
-    def finish(self) -> None:
-        """Free the disk; the empty folder says that nothing is left to train."""
+    def finish(self, step: int) -> None:
+        """Free the disk; the empty folder of the last step says that nothing is left to train."""
         shutil.rmtree(self.folder / "index", ignore_errors=True)
-        for path in self.checkpoint(self.steps).iterdir():
+        for path in self.checkpoint(step).iterdir():
             shutil.rmtree(path)

@@ -27,7 +27,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from study.files import UserError
 from study.megatron import Architecture, Plan, State, from_megatron, read_weights, to_megatron, write_weights
-from study.training import Recipe, hopeless
+from study.training import Recipe, hopeless, model_directory
 
 HAVE_TRANSFORMER_ENGINE = safe_import("transformer_engine")[1]
 LOG_INTERVAL = 10  # steps
@@ -83,11 +83,11 @@ class Schedule(LRSchedulerModule):
 
 
 class Watch(PreemptionCallback):
-    """After each step: its metrics, kept weights, a checkpoint, and the end where the plan, Slurm or a bad loss asks for it."""
+    """After each step: its metrics, kept weights, a checkpoint, and the end where Slurm or a bad loss asks for it."""
 
-    def __init__(self, plan: Plan, state: State, stop_at: int) -> None:
+    def __init__(self, plan: Plan, output: Path, state: State) -> None:
         super().__init__()
-        self.plan, self.state, self.stop_at = plan, state, stop_at
+        self.recipe, self.save_interval, self.output, self.state = plan.recipe, plan.save_interval, output, state
 
     def on_train_start(self, trainer: Trainer, pl_module: Model) -> None:
         super().on_train_start(trainer, pl_module)
@@ -97,7 +97,7 @@ class Watch(PreemptionCallback):
             self.state.forget_metrics_after(self.start)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Model, outputs: Any, batch: Any, batch_idx: int) -> None:
-        step, plan = trainer.global_step, self.plan
+        step, recipe = trainer.global_step, self.recipe
         names = {"loss": "reduced_train_loss", "gradient_norm": "grad_norm", "learning_rate": "lr"}
         metrics = {ours: float(trainer.callback_metrics[theirs]) for ours, theirs in names.items()}
         if trainer.is_global_zero:
@@ -109,29 +109,27 @@ class Watch(PreemptionCallback):
             )
             raise hopeless(self.state.folder, reason) if trainer.is_global_zero else UserError(reason)
         interrupted = self.interrupted  # agreed upon by all processes
-        if step in plan.kept:
+        if step in recipe.kept:
             self._keep(step, trainer, pl_module)
-        if step in (*plan.kept, self.stop_at) or step % plan.save_interval == 0 or interrupted:
+        if step in recipe.kept or step % self.save_interval == 0 or interrupted:
             self._save(step, trainer)
-        if step >= self.stop_at:
-            trainer.should_stop = True
-        elif interrupted:
+        if interrupted and step < recipe.steps:
             raise UserError(
                 f"Told to stop (SIGTERM) after step {step}, whose checkpoint is saved; the same command goes on from it."
             )
 
     def _report(self, step: int, metrics: dict[str, float]) -> None:
         """Append the step's metrics, and now and then print them."""
-        plan = self.plan
+        recipe = self.recipe
         seconds = (time.monotonic() - self.began) / (step - self.start)
-        speed, left = plan.tokens_per_step / seconds, (plan.recipe.steps - step) * seconds
+        speed, left = recipe.tokens_per_step / seconds, (recipe.steps - step) * seconds
         with open(self.state.metrics, "a", encoding="utf-8") as file:
             file.write(
                 json.dumps({"step": step, **metrics, "tokens_per_second": round(speed), "seconds_left": round(left)}) + "\n"
             )
-        if step % LOG_INTERVAL == 0 or step == self.stop_at:
+        if step % LOG_INTERVAL == 0 or step == recipe.steps:
             print(
-                f"step {step}/{plan.recipe.steps}  loss {metrics['loss']:.3f}  gradient norm {metrics['gradient_norm']:.2f}"
+                f"step {step}/{recipe.steps}  loss {metrics['loss']:.3f}  gradient norm {metrics['gradient_norm']:.2f}"
                 f"  learning rate {metrics['learning_rate']:.2e}  {speed:,.0f} tokens/s  {left / 3600:,.1f} h left",
                 file=sys.stderr,
                 flush=True,
@@ -142,7 +140,7 @@ class Watch(PreemptionCallback):
         if trainer.strategy.ddp_config.overlap_param_gather:
             trainer.strategy.megatron_parallel.force_param_sync()
         if trainer.is_global_zero:
-            write_weights(model.weights(), model.initial, self.state.kept(step))
+            write_weights(model.weights(), model.initial, model_directory(self.output, self.recipe, step))
 
     def _save(self, step: int, trainer: Trainer) -> None:
         """Write a checkpoint, together with the other processes, in place of the last one."""
@@ -213,8 +211,10 @@ def optimiser_of(plan: Plan) -> MegatronOptimizerModule:
     return MegatronOptimizerModule(config, Schedule(recipe))
 
 
-def pretrain(plan: Plan, blend: list[str], initial: Path, state: State, seed: int, stop_at: int, processes_per_node: int) -> None:
-    """Train from the state's last checkpoint, or else from the initial weights, up to and including a step.
+def pretrain(plan: Plan, blend: list[str], initial: Path, output: Path, state: State, seed: int, processes_per_node: int) -> None:
+    """Train from the state's last checkpoint, or else from the initial weights.
+
+    Kept weights are written to the model directories at once; these get their manifests at the end.
 
     Raises:
         UserError: at a loss or gradient that is no number, and after SIGTERM; a checkpoint to go on from is there.
@@ -255,8 +255,8 @@ def pretrain(plan: Plan, blend: list[str], initial: Path, state: State, seed: in
             lightning.MegatronMixedPrecision(plan.precision, params_dtype=plan.dtype, pipeline_dtype=plan.dtype),
             TorchElasticEnvironment(),
         ],
-        callbacks=[Watch(plan, state, stop_at)],
-        max_steps=recipe.steps,  # also where a job stops earlier: Megatron's order of the data depends on it
+        callbacks=[Watch(plan, output, state)],
+        max_steps=recipe.steps,
         limit_val_batches=0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,

@@ -4,6 +4,7 @@ Everything that happens in a step follows from the step's number, so a run that 
 complete checkpoint and ends with the same weights.
 """
 
+import argparse
 import json
 import math
 import shutil
@@ -48,9 +49,18 @@ class Recipe:
     save_steps: tuple[int, ...]
 
     @property
+    def tokens_per_step(self) -> int:
+        return self.batch_size * self.sequence_length
+
+    @property
     def tokens(self) -> int:
         """Tokens that the model is trained on."""
-        return self.steps * self.batch_size * self.sequence_length
+        return self.steps * self.tokens_per_step
+
+    @property
+    def kept(self) -> list[int]:
+        """The steps whose weights become model directories."""
+        return sorted({*self.save_steps, self.steps})
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 1: warm-up, stable, decay (WSD)."""
@@ -104,7 +114,6 @@ def optimiser(model: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 def loss_of(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy (nats) of each next token, of sequences of shape (batch, length + 1)."""
     hidden = model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-    # Without the logits of the whole batch in float32: the vocabulary is what a small model spends its time on.
     return torch.nn.functional.linear_cross_entropy(hidden.flatten(0, 1), model.lm_head.weight, tokens[:, 1:].flatten())
 
 
@@ -222,7 +231,6 @@ def train(
         report(f"resuming after step {start}")
     model.train()
     device = next(model.parameters()).device
-    keep = {*recipe.save_steps, recipe.steps}
     began, losses = time.monotonic(), []
     for step in range(start + 1, recipe.steps + 1):
         for group in adam.param_groups:
@@ -240,7 +248,7 @@ def train(
         adam.step()
         adam.zero_grad()
         stopping = stop() and step < recipe.steps
-        if step in keep or stopping:
+        if step in recipe.kept or stopping:
             state.save(step, model, adam)
         if stopping:
             raise UserError(
@@ -254,16 +262,44 @@ def train(
 def progress(step: int, recipe: Recipe, losses: list[float], seconds: float, start: int) -> str:
     """One line on where training stands."""
     speed = (step - start) / seconds
-    tokens = speed * recipe.batch_size * recipe.sequence_length
     mean = sum(losses) / len(losses)
     left = (recipe.steps - step) / speed
-    return f"step {step}/{recipe.steps}  loss {mean:.3f}  {tokens:,.0f} tokens/s  {left:.0f} s left"
+    return f"step {step}/{recipe.steps}  loss {mean:.3f}  {speed * recipe.tokens_per_step:,.0f} tokens/s  {left:.0f} s left"
+
+
+def trainer_arguments(description: str | None) -> argparse.ArgumentParser:
+    """The command line that all trainers share, so that one rule can start any of them."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--initial", type=Path, required=True, help="model directory to start from")
+    parser.add_argument("--tokens", type=Path, nargs="+", required=True, help="a file per language: .npy, for NeMo .json")
+    parser.add_argument("--recipe", type=json.loads, required=True, help="the experiment file's training section as JSON")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="folder for what is needed to resume")
+    parser.add_argument("--output", type=Path, required=True, help="model directory; kept steps go to OUTPUT@STEP")
+    parser.add_argument("--attempt", type=int, default=1, help="number of this attempt in the run of the workflow")
+    return parser
 
 
 def recipe_from(settings: dict[str, Any]) -> Recipe:
     """A recipe from the experiment file's `training` section."""
     fields = {name: settings[name] for name in Recipe.__dataclass_fields__}
     return Recipe(**{**fields, "betas": tuple(fields["betas"]), "save_steps": tuple(fields["save_steps"])})
+
+
+def model_directory(output: Path, recipe: Recipe, step: int) -> Path:
+    """Where the weights of a kept step go: OUTPUT@STEP, of the last step OUTPUT."""
+    return output if step == recipe.steps else output.with_name(f"{output.name}@{step}")
+
+
+def origin(settings: dict[str, Any], initial: dict[str, Any], seed: int, step: int) -> dict[str, Any]:
+    """What the manifest of a trained model says of how it came about; `initial` is the manifest of what it started from."""
+    return {
+        "parents": [{"model": initial["model"], "sha256": initial["sha256"]}],
+        "recipe": settings,
+        "seed": seed,
+        "step": step,
+        "tokens": step * recipe_from(settings).tokens_per_step,
+    }
 
 
 def identity(recipe: Recipe, seed: int, initial: str, corpora: list[str]) -> dict[str, Any]:
