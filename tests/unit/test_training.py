@@ -74,11 +74,17 @@ def test_the_schedule_rises_stays_and_falls():
     )  # by hand: 3 steps up, 6 steps down
 
 
-def test_the_loss_is_the_plain_cross_entropy(model):
-    tokens = torch.from_numpy(stream(4 * 17).astype(np.int64)).reshape(4, 17)
+def test_loss_and_gradients_are_those_of_the_plain_cross_entropy(model):
+    """With more tokens than the logits of one part, and a last part that is shorter."""
+    tokens = torch.from_numpy(stream(37 * 17).astype(np.int64)).reshape(37, 17)
     plain = model(input_ids=tokens[:, :-1]).logits.float().log_softmax(-1)
     expected = -plain.gather(2, tokens[:, 1:, None]).mean()
-    assert loss_of(model, tokens).item() == pytest.approx(expected.item(), rel=1e-5)
+    gradients = dict(zip(weights(model), torch.autograd.grad(expected, list(model.parameters())), strict=True))
+    loss = loss_of(model, tokens)
+    loss.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(parameter.grad, gradients[name], rtol=1e-4, atol=1e-6), name
 
 
 def test_every_sequence_comes_once_an_epoch_and_streams_share_equally():

@@ -23,6 +23,8 @@ from safetensors.torch import load_file, save_file
 from study.files import UserError, write_json
 
 HOPELESS = "stopped.txt"
+# The vocabulary is what a small model spends its time on: the logits of so many tokens at a time stay in the processor's cache.
+LOSS_IN_PARTS = torch.nn.LinearCrossEntropyOptions(chunking_method=None, batch_chunk_size=256)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def optimiser(model: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 def loss_of(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy (nats) of each next token, of sequences of shape (batch, length + 1)."""
     hidden = model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-    return torch.nn.functional.linear_cross_entropy(hidden.flatten(0, 1), model.lm_head.weight, tokens[:, 1:].flatten())
+    return torch.nn.functional.linear_cross_entropy(
+        hidden.flatten(0, 1), model.lm_head.weight, tokens[:, 1:].flatten(), options=LOSS_IN_PARTS
+    )
 
 
 class State:
