@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 from study.files import UserError, write_json
 
 HOPELESS = "stopped.txt"
-# The vocabulary is what a small model spends its time on: the logits of so many tokens at a time stay in the processor's cache.
+# The vocabulary is what a small model spends its time on; the logits of so many tokens at a time are faster than those of the whole
+# batch (benchmarks/loss_in_parts.py).
 LOSS_IN_PARTS = torch.nn.LinearCrossEntropyOptions(chunking_method=None, batch_chunk_size=256)
 
 
@@ -235,7 +236,7 @@ def train(
         report(f"resuming after step {start}")
     model.train()
     device = next(model.parameters()).device
-    began, losses = time.monotonic(), []
+    kept, began, losses = set(recipe.kept), time.monotonic(), []
     for step in range(start + 1, recipe.steps + 1):
         for group in adam.param_groups:
             group["lr"] = recipe.rate(step)
@@ -252,7 +253,7 @@ def train(
         adam.step()
         adam.zero_grad()
         stopping = stop() and step < recipe.steps
-        if step in recipe.kept or stopping:
+        if step in kept or stopping:
             state.save(step, model, adam)
         if stopping:
             raise UserError(
