@@ -1,7 +1,7 @@
 """Run the laptop study from scratch for some seeds: how long its parts take, and whether it shows what the paper found.
 
 The whole run is compared with its training jobs alone, in the same run on the same machine: data, then training, then the rest
-(merging, scoring, similarity, tables and figures). Needs about ten minutes a seed on two cores.
+(merging, scoring, similarity, tables and figures). Needs about a quarter of an hour a seed on two cores.
 
 Example:
     python benchmarks/laptop_study.py --seeds 1 2 3

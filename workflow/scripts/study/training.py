@@ -243,10 +243,10 @@ def train(
         loss = loss_of(model, batches.batch(step).to(device))
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
-            kept = f"the checkpoint of step {state.steps()[-1]} is kept" if state.steps() else "no checkpoint was complete yet"
+            saved = f"the checkpoint of step {state.steps()[-1]} is kept" if state.steps() else "no checkpoint was complete yet"
             raise hopeless(
                 state.folder,
-                f"The loss is {losses[-1]} at step {step}; {kept}. Lower training.learning_rate or training.gradient_clip.",
+                f"The loss is {losses[-1]} at step {step}; {saved}. Lower training.learning_rate or training.gradient_clip.",
             )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
